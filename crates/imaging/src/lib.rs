@@ -1,0 +1,9 @@
+//! Pixels, and nothing but pixels: no files, no threads, no models.
+//!
+//! Pictures stay in the decoder's own format (YUV 4:2:0) from the camera to the screen: the
+//! detector's tensor is made from the planes in one pass, boxes are drawn on the planes, and
+//! JPEG and H.264 encoders take the planes. A full-size RGB copy is never made.
+
+mod picture;
+
+pub use picture::{ColorMatrix, ColorRange, Plane, YuvImage, YuvView};
