@@ -155,6 +155,11 @@ impl Canvas<'_> {
             radius: (radius - thickness).max(0.0),
         };
         self.blend(top..bottom, color, opacity, |y, row| {
+            if outer.is_straight(y) && inner.is_straight(y) && inner.left < inner.right {
+                row.cover(left..inner.left);
+                row.cover(inner.right..right);
+                return;
+            }
             for slice in slices(y) {
                 let Some((left, right)) = outer.at(slice) else { continue };
                 match inner.at(slice) {
@@ -176,6 +181,10 @@ impl Canvas<'_> {
 
     fn fill_rounded(&mut self, area: Rounded, color: Color, opacity: f32) {
         self.blend(area.top..area.bottom, color, opacity, |y, row| {
+            if area.is_straight(y) {
+                row.cover(area.left..area.right);
+                return;
+            }
             for slice in slices(y) {
                 if let Some((left, right)) = area.at(slice) {
                     row.add_slice(left, right);
@@ -288,6 +297,60 @@ impl Canvas<'_> {
         });
     }
 
+    /// A limb: a line with round ends, `from_radius` thick at one and `to_radius` at the
+    /// other, in fractions of the picture's height.
+    pub fn capsule(
+        &mut self,
+        (from, from_radius): (Point, f32),
+        (to, to_radius): (Point, f32),
+        color: Color,
+        opacity: f32,
+    ) {
+        let (Some(start), Some(end)) = (self.pixel(from), self.pixel(to)) else { return };
+        let radius = |fraction: f32| (fraction * self.height).clamp(0.0, FAR);
+        let end_at = |(x, y), radius| End { x, y, strength: 1.0, radius };
+        let segment =
+            Segment::new(end_at(start, radius(from_radius)), end_at(end, radius(to_radius)));
+        self.blend(segment.top..segment.bottom, color, opacity, |y, row| {
+            let y = y as f32 + 0.5;
+            if let Some(columns) = segment.columns(y) {
+                row.raise(columns, |x| segment.coverage(x, y));
+            }
+        });
+    }
+
+    /// A filled ellipse; its radii are fractions of the picture's height. `softness` is the
+    /// share of the radius over which the edge fades out: 0 for a sharp edge, 1 for a shadow.
+    pub fn ellipse(
+        &mut self,
+        center: Point,
+        (radius_x, radius_y): (f32, f32),
+        softness: f32,
+        color: Color,
+        opacity: f32,
+    ) {
+        let Some((x, y)) = self.pixel(center) else { return };
+        let radius = |fraction: f32| (fraction * self.height).clamp(0.0, FAR);
+        let (across, down) = (radius(radius_x), radius(radius_y));
+        if across <= 0.0 || down <= 0.0 {
+            return;
+        }
+        // A sharp edge is one that fades within a pixel.
+        let fade = softness.clamp(1.0 / across.min(down).max(1.0), 1.0);
+        self.blend(y - down..y + down, color, opacity, |row_y, row| {
+            let from_middle = (row_y as f32 + 0.5 - y) / down;
+            let left = 1.0 - from_middle * from_middle;
+            if left > 0.0 {
+                let half = across * left.sqrt() + 1.0;
+                row.raise(x - half..x + half, |column| {
+                    let aside = (column - x) / across;
+                    let out = (aside * aside + from_middle * from_middle).sqrt();
+                    ((1.0 - out) / fade).clamp(0.0, 1.0)
+                });
+            }
+        });
+    }
+
     /// An arrow from `from` to `to`; its head is at most half as long as the arrow.
     pub fn arrow(&mut self, from: Point, to: Point, thickness: f32, color: Color, opacity: f32) {
         let (Some(start), Some(tip)) = (self.pixel(from), self.pixel(to)) else { return };
@@ -391,8 +454,8 @@ impl Canvas<'_> {
         let (above, below) = letters.extent(size);
         let rows = y as f32 - above - 1.0..y as f32 + below + 1.0;
         mask.blend(self.image, rows, color, opacity, |row_y, row| {
-            for &(c, offset) in &line.letters {
-                let glyph = letters.glyph(c, size);
+            for &(number, offset) in &line.letters {
+                let Some(glyph) = letters.glyph(number) else { continue };
                 let Ok(inside) = usize::try_from(row_y as i32 - y - glyph.top) else { continue };
                 let start = inside.saturating_mul(glyph.width);
                 if let Some(coverage) = glyph.coverage.get(start..start + glyph.width) {
@@ -431,10 +494,18 @@ impl Rounded {
         if from_edge <= 0.0 || self.left >= self.right {
             return None;
         }
-        let above = (self.radius - from_edge).max(0.0);
-        let inset = self.radius - (self.radius * self.radius - above * above).max(0.0).sqrt();
-        let inset = if above > 0.0 { inset } else { 0.0 };
+        let above = self.radius - from_edge;
+        let inset = if above > 0.0 {
+            self.radius - (self.radius * self.radius - above * above).max(0.0).sqrt()
+        } else {
+            0.0
+        };
         Some((self.left + inset, self.right - inset))
+    }
+
+    /// Whether row `y` lies between the corners, so that all its slices are alike.
+    fn is_straight(&self, y: usize) -> bool {
+        y as f32 >= self.top + self.radius && (y + 1) as f32 <= self.bottom - self.radius
     }
 }
 
@@ -499,5 +570,190 @@ impl Segment {
         let radius = from.radius + along * (to.radius - from.radius);
         let strength = from.strength + along * (to.strength - from.strength);
         (radius + 0.5 - distance).clamp(0.0, 1.0) * strength
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ColorMatrix, ColorRange};
+    use omma_types::Size;
+    use proptest::prelude::*;
+
+    const RED: Color = Color::rgb(255, 0, 0);
+
+    fn blank(width: u32, height: u32) -> YuvImage {
+        YuvImage::black(Size::new(width, height), ColorRange::Full, ColorMatrix::Bt601)
+    }
+
+    /// Columns of row `y` with luma of at least half of white.
+    fn lit(image: &YuvImage, y: usize) -> Vec<usize> {
+        let row = image.view().y.row(y);
+        (0..row.len()).filter(|&x| row[x] >= 128).collect()
+    }
+
+    #[test]
+    fn an_outline_covers_its_edges_and_nothing_else() {
+        let mut image = blank(100, 100);
+        let area = Rect::new(0.2, 0.3, 0.5, 0.4);
+        Painter::new().on(&mut image).rect(&area, 8.0, Color::WHITE, 1.0);
+        // 8 pixels of 720 rows are 1.8 pixels of 100 rows.
+        assert_eq!(lit(&image, 50), [20, 21, 68, 69]);
+        assert_eq!(lit(&image, 29), []);
+        assert_eq!(lit(&image, 70), []);
+        // The corners are rounded off: one pixel at each end of the first row.
+        assert_eq!(lit(&image, 30), (21..69).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn areas_have_their_size() {
+        let mut image = blank(200, 200);
+        let triangle = [Point::new(0.1, 0.1), Point::new(0.9, 0.1), Point::new(0.1, 0.9)];
+        let mut painter = Painter::new();
+        painter.on(&mut image).polygon(&triangle, Color::WHITE, 1.0);
+        let sum = |image: &YuvImage| {
+            (0..200).flat_map(|y| image.view().y.row(y).to_vec()).map(f64::from).sum::<f64>()
+        };
+        assert!((sum(&image) / 255.0 - 160.0 * 160.0 / 2.0).abs() < 60.0);
+
+        let mut image = blank(200, 200);
+        painter.on(&mut image).dot(Point::new(0.5, 0.5), 100.0, Color::WHITE, 1.0);
+        let radius = 100.0 * (200.0f64 / 720.0).powf(0.75);
+        let wanted = std::f64::consts::PI * radius * radius;
+        assert!((sum(&image) / 255.0 / wanted - 1.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn a_colour_is_the_same_in_every_kind_of_yuv() {
+        for (range, matrix) in
+            [(ColorRange::Limited, ColorMatrix::Bt709), (ColorRange::Full, ColorMatrix::Bt601)]
+        {
+            let mut image = YuvImage::black(Size::new(9, 9), range, matrix);
+            Painter::new().on(&mut image).fill_rect(&Rect::new(0.0, 0.0, 1.0, 1.0), RED, 1.0);
+            let wanted = RED.to_yuv(matrix, range);
+            let view = image.view();
+            assert_eq!(
+                (view.y.row(8)[8], view.u.row(4)[4], view.v.row(4)[4]),
+                (wanted.y, wanted.u, wanted.v)
+            );
+        }
+    }
+
+    #[test]
+    fn an_ellipse_and_a_limb_have_their_area() {
+        let mut painter = Painter::new();
+        let lit = |image: &YuvImage| (0..300).map(|y| lit(image, y).len()).sum::<usize>() as f64;
+        let mut image = blank(400, 300);
+        let middle = Point::new(0.5, 0.5);
+        painter.on(&mut image).ellipse(middle, (0.3, 0.1), 0.0, Color::WHITE, 1.0);
+        assert!((lit(&image) / (std::f64::consts::PI * 90.0 * 30.0) - 1.0).abs() < 0.03);
+
+        let mut image = blank(400, 300);
+        let (from, to) = ((Point::new(0.2, 0.5), 0.05), (Point::new(0.8, 0.5), 0.05));
+        painter.on(&mut image).capsule(from, to, Color::WHITE, 1.0);
+        let wanted = 240.0 * 30.0 + std::f64::consts::PI * 15.0 * 15.0;
+        assert!((lit(&image) / wanted - 1.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn opacity_mixes() {
+        let mut image = blank(4, 4);
+        let all = Rect::new(-1.0, -1.0, 3.0, 3.0);
+        Painter::new().on(&mut image).fill_rect(&all, Color::WHITE, 0.5);
+        assert!(image.view().y.data().iter().all(|&luma| luma.abs_diff(128) <= 1));
+    }
+
+    #[test]
+    fn labels_stay_inside_and_text_stands_out() {
+        let mut image = blank(640, 360);
+        let style = LabelStyle { size: 20.0, text: Color::WHITE, background: RED, opacity: 1.0 };
+        let mut painter = Painter::new();
+        for (x, y) in [(0.0, 0.0), (1.0, 1.0), (-3.0, 0.5), (0.5, 9.0)] {
+            for anchor in [Anchor::BottomLeft, Anchor::TopLeft, Anchor::TopRight, Anchor::Center] {
+                let mut canvas = painter.on(&mut image);
+                let area = canvas.label(Point::new(x, y), anchor, "Größe 7", &style).unwrap();
+                assert!(area.left >= 0.0 && area.top >= 0.0);
+                assert!(area.right() <= 1.0001 && area.bottom() <= 1.0001);
+            }
+        }
+        let white = image.view().y.data().iter().filter(|&&luma| luma > 220).count();
+        assert!(white > 200, "{white}");
+        assert_eq!(
+            painter.on(&mut image).label(Point::new(0.5, 0.5), Anchor::Center, "", &style),
+            None
+        );
+    }
+
+    #[test]
+    fn an_arrow_points_at_its_tip() {
+        let mut image = blank(400, 400);
+        let (from, to) = (Point::new(0.1, 0.5), Point::new(0.9, 0.5));
+        Painter::new().on(&mut image).arrow(from, to, 20.0, Color::WHITE, 1.0);
+        let height_at = |x: usize| (0..400).filter(|&y| image.view().y.row(y)[x] > 128).count();
+        assert!(height_at(345) < height_at(320), "the head gets narrower");
+        assert!(height_at(320) > height_at(100), "the head is wider than the shaft");
+        assert_eq!((height_at(30), height_at(370)), (0, 0));
+    }
+
+    fn number() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            4 => -0.5f32..1.5,
+            1 => any::<f32>(),
+            1 => prop::sample::select(vec![
+                f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 0.0, 1.0, 1e-30,
+            ]),
+        ]
+    }
+
+    fn point() -> impl Strategy<Value = Point> {
+        (number(), number()).prop_map(|(x, y)| Point::new(x, y))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn nothing_panics(
+            size in (1u32..120, 1u32..120),
+            points in prop::collection::vec(point(), 0..6),
+            (a, b) in (point(), point()),
+            (thickness, opacity) in (number(), number()),
+            text in ".{0,12}",
+        ) {
+            let mut image = blank(size.0, size.1);
+            let mut painter = Painter::new();
+            let mut canvas = painter.on(&mut image);
+            let rect = Rect::new(a.x, a.y, b.x, b.y);
+            canvas.rect(&rect, thickness, RED, opacity);
+            canvas.fill_rect(&rect, RED, opacity);
+            canvas.polyline(&points, thickness, RED, opacity);
+            canvas.trail(&points, thickness, RED, opacity);
+            canvas.polygon(&points, RED, opacity);
+            canvas.dot(a, thickness, RED, opacity);
+            canvas.ring(a, thickness, opacity, RED, opacity);
+            canvas.arrow(a, b, thickness, RED, opacity);
+            canvas.capsule((a, thickness), (b, opacity), RED, opacity);
+            canvas.ellipse(a, (b.x, b.y), thickness, RED, opacity);
+            canvas.text(a, &text, thickness, RED, opacity);
+            let style = LabelStyle { size: thickness, text: RED, background: RED, opacity };
+            for anchor in [Anchor::BottomLeft, Anchor::TopLeft, Anchor::TopRight, Anchor::Center] {
+                canvas.label(b, anchor, &text, &style);
+            }
+        }
+
+        #[test]
+        fn what_lies_outside_leaves_the_picture_alone(
+            x in 1.2f32..50.0, y in 0.0f32..1.0, flip: bool,
+        ) {
+            let x = if flip { 1.0 - x } else { x };
+            let mut image = blank(80, 60);
+            let mut painter = Painter::new();
+            let mut canvas = painter.on(&mut image);
+            canvas.dot(Point::new(x, y), 5.0, RED, 1.0);
+            canvas.polyline(&[Point::new(x, y), Point::new(x, 1.0 - y)], 5.0, RED, 1.0);
+            canvas.rect(&Rect::new(x, y, 0.0, 0.3), 3.0, RED, 1.0);
+            let untouched = blank(80, 60);
+            prop_assert_eq!(image.view().y.data(), untouched.view().y.data());
+            prop_assert_eq!(image.view().v.data(), untouched.view().v.data());
+        }
     }
 }

@@ -277,3 +277,88 @@ fn error_text(handle: tj::tjhandle) -> String {
     };
     text.unwrap_or_else(|| "no reason given".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Color, Painter, YuvImage};
+    use omma_types::Rect;
+    use proptest::prelude::*;
+
+    /// Red, green and blue of the middle of each quarter, read by a decoder not written here.
+    fn quarters(jpeg: &[u8], size: Size) -> [[u8; 3]; 4] {
+        let mut decoder =
+            zune_jpeg::JpegDecoder::new(zune_jpeg::zune_core::bytestream::ZCursor::new(jpeg));
+        let pixels = decoder.decode().unwrap();
+        let (width, height) = (size.width as usize, size.height as usize);
+        assert_eq!(pixels.len(), width * height * 3);
+        [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| {
+            let at = (height * y / 4 * width + width * x / 4) * 3;
+            [pixels[at], pixels[at + 1], pixels[at + 2]]
+        })
+    }
+
+    #[test]
+    fn colours_survive_in_every_kind_of_yuv() {
+        let size = Size::new(129, 95);
+        let colors = [
+            [Color::BLACK, Color::WHITE, Color::rgb(200, 30, 40), Color::rgb(20, 160, 60)],
+            [
+                Color::rgb(30, 60, 220),
+                Color::rgb(222, 180, 150),
+                Color::rgb(128, 128, 128),
+                Color::rgb(250, 210, 40),
+            ],
+        ];
+        let mut encoder = JpegEncoder::new().unwrap();
+        for range in [ColorRange::Limited, ColorRange::Full] {
+            for matrix in [ColorMatrix::Bt601, ColorMatrix::Bt709] {
+                for colors in colors {
+                    let mut image = YuvImage::black(size, range, matrix);
+                    for (index, color) in colors.into_iter().enumerate() {
+                        let (x, y) = ((index % 2) as f32 / 2.0, (index / 2) as f32 / 2.0);
+                        let quarter = Rect::new(x, y, 0.5, 0.5);
+                        Painter::new().on(&mut image).fill_rect(&quarter, color, 1.0);
+                    }
+                    let jpeg = encoder.encode(&image.view(), 95).unwrap();
+                    for (seen, color) in quarters(jpeg, size).into_iter().zip(colors) {
+                        for (seen, wanted) in seen.into_iter().zip([color.r, color.g, color.b]) {
+                            let off = seen.abs_diff(wanted);
+                            assert!(off <= 5, "{range:?} {matrix:?} {color:?}: {seen}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_large_a_picture_is_refused() {
+        let image = YuvImage::black(Size::new(65_501, 1), ColorRange::Full, ColorMatrix::Bt601);
+        let error = JpegEncoder::new().unwrap().encode(&image.view(), 80).unwrap_err();
+        assert_eq!(error.kind(), omma_types::ErrorKind::Unsupported);
+        assert!(error.to_string().contains("65501x1"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_size_and_quality_gives_a_jpeg_of_that_size(
+            width in 1u32..80, height in 1u32..80, quality: u8, hd: bool, full: bool, seed: u8,
+        ) {
+            let matrix = if hd { ColorMatrix::Bt709 } else { ColorMatrix::Bt601 };
+            let range = if full { ColorRange::Full } else { ColorRange::Limited };
+            let mut image = YuvImage::black(Size::new(width, height), range, matrix);
+            for plane in image.planes_mut() {
+                for (index, sample) in plane.iter_mut().enumerate() {
+                    *sample = (index as u8).wrapping_mul(73).wrapping_add(seed);
+                }
+            }
+            let mut encoder = JpegEncoder::new().unwrap();
+            let jpeg = encoder.encode(&image.view(), quality).unwrap();
+            let cursor = zune_jpeg::zune_core::bytestream::ZCursor::new(jpeg);
+            let mut decoder = zune_jpeg::JpegDecoder::new(cursor);
+            decoder.decode_headers().unwrap();
+            prop_assert_eq!(decoder.dimensions(), Some((width as usize, height as usize)));
+        }
+    }
+}

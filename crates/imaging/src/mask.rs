@@ -50,8 +50,7 @@ impl Row {
     /// Adds the stretch from `left` to `right` (pixels) in one of the row's [`SLICES`].
     pub(crate) fn add_slice(&mut self, left: f32, right: f32) {
         let (left, right) = (left.max(0.0), right.min(self.width as f32));
-        // Also false where one of them is no number.
-        if !(left < right) {
+        if left >= right {
             return;
         }
         let (first, last) = (left as usize, right as usize);
@@ -69,6 +68,18 @@ impl Row {
         }
     }
 
+    /// Covers all of the pixels in `columns` (whole numbers).
+    pub(crate) fn cover(&mut self, columns: Range<f32>) {
+        let (left, right) = (columns.start.max(0.0), columns.end.min(self.width as f32));
+        if left < right {
+            let range = left as usize..right as usize;
+            self.touch(range.clone());
+            if let Some(pixels) = self.coverage.get_mut(range) {
+                pixels.fill(255);
+            }
+        }
+    }
+
     fn add(&mut self, x: usize, amount: f32) {
         if let Some(pixel) = self.coverage.get_mut(x) {
             *pixel = pixel.saturating_add(amount as u8);
@@ -78,7 +89,7 @@ impl Row {
     /// Raises the pixels `columns` to what `amount` (0 to 1) says for their centres.
     pub(crate) fn raise(&mut self, columns: Range<f32>, amount: impl Fn(f32) -> f32) {
         let (left, right) = (columns.start.max(0.0), columns.end.min(self.width as f32));
-        if !(left < right) {
+        if left >= right {
             return;
         }
         let range = left as usize..(right.ceil() as usize).min(self.width);
@@ -132,7 +143,7 @@ impl Mask {
         let (width, height) = (image.size().width as usize, image.size().height as usize);
         let (top, bottom) = (rows.start.max(0.0), rows.end.min(height as f32));
         let opacity = (opacity * 256.0) as u16;
-        if !(top < bottom) || opacity == 0 {
+        if top >= bottom || opacity == 0 {
             return;
         }
         let opacity = opacity.min(256);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use ab_glyph::{Font as _, FontRef, GlyphId, ScaleFont as _};
 
-/// Letters kept at most; names and numbers in two or three sizes need a few hundred.
+/// With this many letters kept, the next line starts afresh; names and numbers in two or
+/// three sizes need a few hundred.
 const MOST_GLYPHS: usize = 2048;
 
 /// A letter, ready to be laid onto a picture.
@@ -27,14 +28,15 @@ pub(crate) struct Glyph {
 #[derive(Debug)]
 pub(crate) struct Letters {
     font: FontRef<'static>,
-    glyphs: HashMap<(char, u16), Glyph>,
+    glyphs: Vec<Glyph>,
+    index: HashMap<(char, u16), usize>,
 }
 
 /// A line of text with a place for each letter, in pixels from the start of the baseline.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
-    /// The letters and how far right each starts.
-    pub(crate) letters: Vec<(char, i32)>,
+    /// The letters, and how far right each starts. Valid until the next line is set.
+    pub(crate) letters: Vec<(usize, i32)>,
     /// Where the pen stands at the end.
     pub(crate) width: f32,
 }
@@ -44,32 +46,38 @@ impl Letters {
     pub(crate) fn new() -> Self {
         let font = FontRef::try_from_slice(dejavu::sans_condensed::bold())
             .expect("the font is part of this program and is read by its tests");
-        Self { font, glyphs: HashMap::new() }
+        Self { font, glyphs: Vec::new(), index: HashMap::new() }
     }
 
-    /// The letter `c` where capital letters with their leading are `size` pixels high.
-    pub(crate) fn glyph(&mut self, c: char, size: u16) -> &Glyph {
-        if self.glyphs.len() >= MOST_GLYPHS {
-            self.glyphs.clear();
-        }
-        let font = &self.font;
-        self.glyphs.entry((c, size)).or_insert_with(|| rasterise(font, c, size))
+    /// The letter with this number in a [`Line`].
+    pub(crate) fn glyph(&self, number: usize) -> Option<&Glyph> {
+        self.glyphs.get(number)
+    }
+
+    /// The number of the letter `c` with a line height of `size` pixels.
+    fn number(&mut self, c: char, size: u16) -> usize {
+        *self.index.entry((c, size)).or_insert_with(|| {
+            self.glyphs.push(rasterise(&self.font, c, size));
+            self.glyphs.len() - 1
+        })
     }
 
     /// Sets `text` in one line. Control characters become blanks.
     pub(crate) fn set(&mut self, text: &str, size: u16, line: &mut Line) {
         line.letters.clear();
+        if self.glyphs.len() >= MOST_GLYPHS {
+            self.glyphs.clear();
+            self.index.clear();
+        }
         let (mut pen, mut previous) = (0.0f32, None);
         for c in text.chars() {
             let c = if c.is_control() { ' ' } else { c };
-            let (id, advance) = {
-                let glyph = self.glyph(c, size);
-                (glyph.id, glyph.advance)
-            };
+            let number = self.number(c, size);
+            let Some(&Glyph { id, advance, .. }) = self.glyphs.get(number) else { continue };
             if let Some(previous) = previous {
                 pen += self.font.as_scaled(f32::from(size)).kern(previous, id);
             }
-            line.letters.push((c, pen.round() as i32));
+            line.letters.push((number, pen.round() as i32));
             pen += advance;
             previous = Some(id);
         }
@@ -117,7 +125,8 @@ mod tests {
             if c == ' ' || c == '\u{ad}' {
                 continue;
             }
-            let glyph = letters.glyph(c, 20);
+            let number = letters.number(c, 20);
+            let glyph = letters.glyph(number).unwrap();
             assert_ne!(glyph.id, missing, "{c} is not in the font");
             assert!(glyph.coverage.iter().any(|&a| a > 100), "{c} has no ink");
         }
@@ -130,7 +139,7 @@ mod tests {
         for size in 8..200 {
             letters.set("The quick brown fox jumps over the lazy dog 0123456789", size, &mut line);
         }
-        assert!(letters.glyphs.len() <= MOST_GLYPHS);
+        assert!(letters.glyphs.len() <= MOST_GLYPHS + 54);
         assert!(line.width > 1000.0);
     }
 }
