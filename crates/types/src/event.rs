@@ -56,6 +56,14 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All words that [`Self::as_str`] can answer.
+    pub const WORDS: [&'static str; 5] =
+        ["line_crossed", "zone_entered", "zone_left", "zone_dwelled", "camera_state"];
+
+    /// All states that [`Self::CameraState`] can name.
+    pub const CAMERA_STATES: [&'static str; 5] =
+        ["connecting", "online", "stalled", "offline", "failed"];
+
     /// The word used in every interface, e.g. `line_crossed`.
     pub const fn as_str(&self) -> &'static str {
         match self {

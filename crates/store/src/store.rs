@@ -1,0 +1,465 @@
+//! The store itself: opening, appending, asking, forgetting.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use omma_types::{CameraId, ClassName, Event, EventId, EventKind, WallTime};
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Row as _, Transaction};
+
+use crate::row::{
+    BadRow, COLUMNS, KindColumns, attributes_text, duration, path_bytes, read_camera,
+    read_direction, read_event, read_word, rect_bytes,
+};
+use crate::{
+    CountQuery, CountRow, EventPage, EventQuery, MAX_COUNT_ROWS, MAX_PAGE, Order, StoreError,
+    StoredEvent, schema,
+};
+
+const MICROS_A_MINUTE: i64 = 60_000_000;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections for reading, beside the one that writes.
+const READERS: u32 = 3;
+
+/// Rows that one transaction of [`Store::forget_events_before`] deletes: events must not wait
+/// long behind it.
+const FORGET_AT_ONCE: i64 = 2000;
+
+/// Events and counts in one SQLite file. Cheap to clone; clones share the connections.
+///
+/// One connection writes, three read; in WAL mode they don't wait for each other. Commits are
+/// synced to the disk (`synchronous = FULL`): a number that a reader has seen must not come
+/// back after a power cut, and events are rare enough for a sync a batch. Hand events over in
+/// batches where they come in bursts.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    path: Arc<Path>,
+}
+
+impl Store {
+    /// Opens the file `path`, and makes it and its directories when they are missing. Brings
+    /// an older file to the current schema.
+    ///
+    /// # Errors
+    /// When the file can't be created or written, is damaged, belongs to another program, was
+    /// written by a newer Omma, or is held by another process.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let path: PathBuf = path.into();
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|e| StoreError::NotWritable {
+                path: path.clone(),
+                reason: format!("{}: {e}", parent.display()),
+            })?;
+        }
+        let failed = |e: sqlx::Error| StoreError::from_sqlx(&path, &e);
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .synchronous(SqliteSynchronous::Full)
+            .thread_name(|number| format!("store-{number}"))
+            .disable_statement_logging();
+        // Before anything is written: a file of another program stays as it is.
+        let mut probe = options.connect().await.map_err(failed)?;
+        let migrated = schema::migrate(&mut probe, &path).await;
+        probe.close().await.map_err(failed)?;
+        migrated?;
+        let options = options.journal_mode(SqliteJournalMode::Wal);
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .max_lifetime(None)
+                .idle_timeout(None)
+                .test_before_acquire(false)
+                .acquire_timeout(2 * BUSY_TIMEOUT)
+        };
+        let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+        let reader = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
+        Ok(Self { writer, reader, path: path.into() })
+    }
+
+    /// A store without a file: what it holds ends with it.
+    ///
+    /// # Errors
+    /// When SQLite can't start.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        let path = Path::new(":memory:");
+        let failed = |e: sqlx::Error| StoreError::from_sqlx(path, &e);
+        let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
+        // Each connection to `:memory:` is a database of its own: there may be only one, and
+        // it may not end.
+        let only = SqlitePoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+        schema::migrate(&mut *only.acquire().await.map_err(failed)?, path).await?;
+        Ok(Self { writer: only.clone(), reader: only, path: path.into() })
+    }
+
+    /// The file; `:memory:` for a store without one.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for what is under way, then closes the file. Also ends all clones.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    /// Adds `events` and counts them, all or none. Returns their sequence numbers, in the same
+    /// order. An event that is already there keeps its number and is not counted again.
+    ///
+    /// # Errors
+    /// When an event names an unknown camera state, or the file can't be written. Nothing was
+    /// added then.
+    pub async fn append(&self, events: &[Event]) -> Result<Vec<i64>, StoreError> {
+        for event in events {
+            if let EventKind::CameraState { state, .. } = &event.kind
+                && !EventKind::CAMERA_STATES.contains(state)
+            {
+                return Err(StoreError::Invalid(format!("`{state}` is no camera state")));
+            }
+        }
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.append_all(events).await.map_err(|e| self.failed(&e))
+    }
+
+    async fn append_all(&self, events: &[Event]) -> Result<Vec<i64>, sqlx::Error> {
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut numbers = Vec::with_capacity(events.len());
+        for event in events {
+            numbers.push(match insert(&mut transaction, event).await? {
+                Some(seq) => {
+                    count(&mut transaction, event).await?;
+                    seq
+                }
+                None => {
+                    sqlx::query_scalar("SELECT seq FROM events WHERE id = ?1")
+                        .bind(event.id.0.to_be_bytes().to_vec())
+                        .fetch_one(&mut *transaction)
+                        .await?
+                }
+            });
+        }
+        transaction.commit().await?;
+        Ok(numbers)
+    }
+
+    /// The events that match `query`, one page of them.
+    ///
+    /// # Errors
+    /// When `limit` is not 1 to [`MAX_PAGE`], or the file can't be read.
+    pub async fn events(&self, query: &EventQuery) -> Result<EventPage, StoreError> {
+        if !(1..=MAX_PAGE).contains(&query.limit) {
+            return Err(StoreError::Invalid(format!(
+                "limit {} is not 1 to {MAX_PAGE}",
+                query.limit
+            )));
+        }
+        let mut sql = events_sql(query);
+        let rows = sql.build().fetch_all(&self.reader).await.map_err(|e| self.failed(&e))?;
+        let mut events = rows
+            .iter()
+            .take(query.limit as usize)
+            .map(read_event)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| self.bad(e))?;
+        events.shrink_to_fit();
+        let more = rows.len() > events.len();
+        let next = events.last().filter(|_| more).map(|last| last.seq);
+        Ok(EventPage { events, next })
+    }
+
+    /// The event `id`, if it is there.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT ");
+        sql.push(COLUMNS).push(" FROM events WHERE id = ").push_bind(id.0.to_be_bytes().to_vec());
+        let row = sql.build().fetch_optional(&self.reader).await.map_err(|e| self.failed(&e))?;
+        row.as_ref().map(read_event).transpose().map_err(|e| self.bad(e))
+    }
+
+    /// The highest sequence number that was given so far, 0 when there was none.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn last_seq(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'",
+        )
+        .fetch_one(&self.reader)
+        .await
+        .map_err(|e| self.failed(&e))
+    }
+
+    /// Counts, ordered by time, camera, rule, kind, direction and class. Spans in which
+    /// nothing happened have no row.
+    ///
+    /// # Errors
+    /// When the answer would have more than [`MAX_COUNT_ROWS`] rows, or the file can't be read.
+    pub async fn counts(&self, query: &CountQuery) -> Result<Vec<CountRow>, StoreError> {
+        let rows =
+            counts_sql(query).build().fetch_all(&self.reader).await.map_err(|e| self.failed(&e))?;
+        if rows.len() > MAX_COUNT_ROWS {
+            return Err(StoreError::Invalid(format!(
+                "more than {MAX_COUNT_ROWS} rows of counts; ask for a shorter time, a larger \
+                 bucket or one camera"
+            )));
+        }
+        rows.iter().map(read_count).collect::<Result<_, _>>().map_err(|e| self.bad(e))
+    }
+
+    /// The counts of `camera` for all time, as [`Self::counts`] without a bucket gives them.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn totals(&self, camera: &CameraId) -> Result<Vec<CountRow>, StoreError> {
+        let query = CountQuery { cameras: vec![camera.clone()], ..CountQuery::default() };
+        self.counts(&query).await
+    }
+
+    /// Forgets the events before `time`, a few thousand at once so that appending goes on in
+    /// between. Counts stay; the file keeps its size and uses the space again. Returns how
+    /// many went. An event that is appended again after it was forgotten counts again.
+    ///
+    /// # Errors
+    /// When the file can't be written; what went before that stays forgotten.
+    pub async fn forget_events_before(&self, time: WallTime) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let now = sqlx::query(
+                "DELETE FROM events WHERE seq IN \
+                 (SELECT seq FROM events WHERE wall_us < ?1 ORDER BY wall_us LIMIT ?2)",
+            )
+            .bind(time.as_micros())
+            .bind(FORGET_AT_ONCE)
+            .execute(&self.writer)
+            .await
+            .map_err(|e| self.failed(&e))?
+            .rows_affected();
+            forgotten += now;
+            if now == 0 {
+                return Ok(forgotten);
+            }
+        }
+    }
+
+    fn failed(&self, error: &sqlx::Error) -> StoreError {
+        StoreError::from_sqlx(&self.path, error)
+    }
+
+    fn bad(&self, row: BadRow) -> StoreError {
+        StoreError::Corrupt { path: self.path.to_path_buf(), reason: row.0 }
+    }
+}
+
+/// Adds `event` and returns its number, or `None` when it is already there.
+async fn insert(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &Event,
+) -> Result<Option<i64>, sqlx::Error> {
+    let kind = KindColumns::of(&event.kind);
+    sqlx::query_scalar(
+        "INSERT INTO events (id, camera, kind, direction, dwell_us, state, reason, rule, track, \
+         class, score, rect, media_ns, wall_us, path, attributes) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+         ON CONFLICT (id) DO NOTHING RETURNING seq",
+    )
+    .bind(event.id.0.to_be_bytes().to_vec())
+    .bind(event.camera.as_str())
+    .bind(event.kind.as_str())
+    .bind(kind.direction)
+    .bind(kind.dwell_us)
+    .bind(kind.state)
+    .bind(kind.reason)
+    .bind(event.rule.as_deref())
+    .bind(event.track.map(|track| track.0.cast_signed()))
+    .bind(event.class.as_ref().map(ClassName::as_str))
+    .bind(event.score.map(f64::from))
+    .bind(event.rect.as_ref().map(rect_bytes))
+    .bind(event.media.as_nanos())
+    .bind(event.wall.as_micros())
+    .bind(path_bytes(&event.path))
+    .bind(attributes_text(&event.attributes))
+    .fetch_optional(&mut **transaction)
+    .await
+}
+
+/// Adds `event` to its minute and to the totals.
+async fn count(
+    transaction: &mut Transaction<'static, Sqlite>,
+    event: &Event,
+) -> Result<(), sqlx::Error> {
+    let Some(rule) = event.rule.as_deref() else { return Ok(()) };
+    let columns = KindColumns::of(&event.kind);
+    let direction = columns.direction.unwrap_or("");
+    let class = event.class.as_ref().map_or("", ClassName::as_str);
+    // A visit's dwell time is final when it ends; adding the one of `zone_dwelled` would
+    // count it twice.
+    let dwell = match event.kind {
+        EventKind::ZoneLeft { .. } => columns.dwell_us.unwrap_or(0),
+        _ => 0,
+    };
+    sqlx::query(
+        "INSERT INTO counts (camera, minute, rule, kind, direction, class, count, dwell_us) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7) \
+         ON CONFLICT DO UPDATE SET count = count + 1, dwell_us = dwell_us + excluded.dwell_us",
+    )
+    .bind(event.camera.as_str())
+    .bind(event.wall.as_micros().div_euclid(MICROS_A_MINUTE))
+    .bind(rule)
+    .bind(event.kind.as_str())
+    .bind(direction)
+    .bind(class)
+    .bind(dwell)
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO totals (camera, rule, kind, direction, class, count, dwell_us) \
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6) \
+         ON CONFLICT DO UPDATE SET count = count + 1, dwell_us = dwell_us + excluded.dwell_us",
+    )
+    .bind(event.camera.as_str())
+    .bind(rule)
+    .bind(event.kind.as_str())
+    .bind(direction)
+    .bind(class)
+    .bind(dwell)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The statement for `query`; asks for one row more than wanted, to know whether more match.
+fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM events WHERE true");
+    among(&mut sql, "camera", query.cameras.iter().map(|camera| camera.as_str().to_owned()));
+    among(&mut sql, "kind", query.kinds.iter().cloned());
+    if let Some(rule) = &query.rule {
+        sql.push(" AND rule = ").push_bind(rule.clone());
+    }
+    if let Some(class) = &query.class {
+        sql.push(" AND class = ").push_bind(class.as_str().to_owned());
+    }
+    if let Some(track) = query.track {
+        sql.push(" AND track = ").push_bind(track.0.cast_signed());
+    }
+    if let Some(score) = query.min_score {
+        sql.push(" AND score >= ").push_bind(f64::from(score));
+    }
+    if let Some(from) = query.from {
+        sql.push(" AND wall_us >= ").push_bind(from.as_micros());
+    }
+    if let Some(to) = query.to {
+        sql.push(" AND wall_us < ").push_bind(to.as_micros());
+    }
+    if let Some(after) = query.after_seq {
+        sql.push(" AND seq > ").push_bind(after);
+    }
+    if let Some(before) = query.before_seq {
+        sql.push(" AND seq < ").push_bind(before);
+    }
+    sql.push(match query.order {
+        Order::Newest => " ORDER BY seq DESC LIMIT ",
+        Order::Oldest => " ORDER BY seq LIMIT ",
+    });
+    sql.push_bind(i64::from(query.limit) + 1);
+    sql
+}
+
+/// The statement for `query`. Columns: span's first minute, camera, rule, kind, direction,
+/// class, count, dwell time.
+fn counts_sql(query: &CountQuery) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    match query.bucket {
+        // SQLite's remainder has the sign of the dividend: times before 1970 need the detour.
+        Some(bucket) => {
+            let minutes = bucket.minutes();
+            sql.push("minute - ((minute % ").push_bind(minutes);
+            sql.push(") + ").push_bind(minutes).push(") % ").push_bind(minutes);
+        }
+        None => _ = sql.push("NULL"),
+    }
+    sql.push(" AS span, camera, rule, kind, direction, class, sum(count), sum(dwell_us) FROM ");
+    let all_time = query.bucket.is_none() && query.from.is_none() && query.to.is_none();
+    sql.push(if all_time { "totals" } else { "counts" }).push(" WHERE true");
+    among(&mut sql, "camera", query.cameras.iter().map(|camera| camera.as_str().to_owned()));
+    if query.cameras.is_empty() && !all_time {
+        // The key begins with the camera: name them all, and the span of time can use it.
+        sql.push(" AND camera IN (SELECT DISTINCT camera FROM totals)");
+    }
+    if let Some(rule) = &query.rule {
+        sql.push(" AND rule = ").push_bind(rule.clone());
+    }
+    if let Some(class) = &query.class {
+        sql.push(" AND class = ").push_bind(class.as_str().to_owned());
+    }
+    if let Some(kind) = &query.kind {
+        sql.push(" AND kind = ").push_bind(kind.clone());
+    }
+    if let Some(from) = query.from {
+        sql.push(" AND minute >= ").push_bind(from.as_micros().div_euclid(MICROS_A_MINUTE));
+    }
+    if let Some(to) = query.to {
+        let end = to.as_micros().saturating_add(MICROS_A_MINUTE - 1).div_euclid(MICROS_A_MINUTE);
+        sql.push(" AND minute < ").push_bind(end);
+    }
+    sql.push(" GROUP BY span, camera, rule, kind, direction, class");
+    sql.push(" ORDER BY span, camera, rule, kind, direction, class LIMIT ");
+    sql.push_bind(MAX_COUNT_ROWS as i64 + 1);
+    sql
+}
+
+/// Adds `AND column IN (values)`, unless there are none.
+fn among(
+    sql: &mut QueryBuilder<Sqlite>,
+    column: &str,
+    values: impl ExactSizeIterator<Item = String>,
+) {
+    if values.len() == 0 {
+        return;
+    }
+    sql.push(" AND ").push(column).push(" IN (");
+    let mut list = sql.separated(", ");
+    for value in values {
+        list.push_bind(value);
+    }
+    sql.push(")");
+}
+
+fn read_count(row: &sqlx::sqlite::SqliteRow) -> Result<CountRow, BadRow> {
+    let direction: &str = row.try_get(4)?;
+    let class: &str = row.try_get(5)?;
+    let start = row.try_get::<Option<i64>, _>(0)?;
+    Ok(CountRow {
+        bucket_start: start
+            .map(|minute| WallTime::from_micros(minute.saturating_mul(MICROS_A_MINUTE))),
+        camera: read_camera(row.try_get(1)?)?,
+        rule: row.try_get(2)?,
+        kind: read_word(&EventKind::WORDS, row.try_get(3)?)?,
+        direction: (!direction.is_empty()).then(|| read_direction(direction)).transpose()?,
+        class: (!class.is_empty()).then(|| ClassName::new(class)),
+        count: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
+        dwell_total: duration(row.try_get(7)?),
+    })
+}
