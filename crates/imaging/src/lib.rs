@@ -4,6 +4,8 @@
 //! detector's tensor is made from the planes in one pass, boxes are drawn on the planes, and
 //! JPEG and H.264 encoders take the planes. A full-size RGB copy is never made.
 
+mod letterbox;
 mod picture;
 
+pub use letterbox::{ChannelOrder, Fit, Layout, Letterbox, Mapping, TensorSpec};
 pub use picture::{ColorMatrix, ColorRange, Plane, YuvImage, YuvView};
