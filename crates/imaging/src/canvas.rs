@@ -335,8 +335,10 @@ impl Canvas<'_> {
         if across <= 0.0 || down <= 0.0 {
             return;
         }
-        // A sharp edge is one that fades within a pixel.
+        // A sharp edge is one that fades within a pixel, around the radius; a soft one fades
+        // inside of it.
         let fade = softness.clamp(1.0 / across.min(down).max(1.0), 1.0);
+        let middle = if softness > 0.0 { 0.0 } else { 0.5 };
         self.blend(y - down..y + down, color, opacity, |row_y, row| {
             let from_middle = (row_y as f32 + 0.5 - y) / down;
             let left = 1.0 - from_middle * from_middle;
@@ -345,7 +347,7 @@ impl Canvas<'_> {
                 row.raise(x - half..x + half, |column| {
                     let aside = (column - x) / across;
                     let out = (aside * aside + from_middle * from_middle).sqrt();
-                    ((1.0 - out) / fade).clamp(0.0, 1.0)
+                    ((1.0 - out) / fade + middle).clamp(0.0, 1.0)
                 });
             }
         });

@@ -35,8 +35,7 @@ impl YuvImage {
         let size = self.size();
         let margin = if margin.is_finite() { margin.max(0.0) } else { 0.0 };
         let black = if self.range() == ColorRange::Limited { 16 } else { 0 };
-        let (half_width, half_height) =
-            (size.width.div_ceil(2) as usize, size.height.div_ceil(2) as usize);
+        let half_width = size.width.div_ceil(2) as usize;
         let mut grid = Grid::default();
         for area in areas {
             let wide = Rect::new(
@@ -52,12 +51,14 @@ impl YuvImage {
                 [0.0, 0.0, 1.0, 1.0]
             };
             // In samples of the colour planes, outwards, so that no half-covered one leaks.
-            let columns = (half_width as f32, left, right);
-            let rows = (half_height as f32, top, bottom);
-            let [columns, rows] = [columns, rows].map(|(count, start, end)| {
-                let start = (start * count).floor().clamp(0.0, count) as usize;
-                start..((end * count).ceil().clamp(0.0, count) as usize)
-            });
+            let columns = (size.width, left, right);
+            let [columns, rows] =
+                [columns, (size.height, top, bottom)].map(|(count, start, end)| {
+                    let count = count as f32;
+                    let start = (start * count).floor().clamp(0.0, count) as usize;
+                    let end = (end * count).ceil().clamp(0.0, count) as usize;
+                    start / 2..end.div_ceil(2)
+                });
             if columns.is_empty() || rows.is_empty() {
                 continue;
             }

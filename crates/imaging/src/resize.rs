@@ -62,13 +62,28 @@ fn spans(from: usize, to: usize) -> (Vec<Span>, Vec<u32>) {
     (spans.collect(), weights)
 }
 
+/// Where the samples' areas meet, in samples of the source: whole part, and the rest in
+/// 1/65536.
+fn edges(from: usize, to: usize) -> Vec<(usize, u64)> {
+    let edge = |index: usize| {
+        let place = ((index * from) << 16) / to;
+        (place >> 16, (place & 0xffff) as u64)
+    };
+    (0..=to).map(edge).collect()
+}
+
 fn shrink(plane: &Plane<'_>, out: &mut [u8], size: Size) {
     let from = plane.size();
     let (width, height) = (size.width as usize, size.height as usize);
-    let (columns, column_weights) = spans(from.width as usize, width);
+    let columns = edges(from.width as usize, width);
     let (rows, row_weights) = spans(from.height as usize, height);
     // 16 bits hold a sample times ONE: the sum over a span never gets larger.
     let mut sums = vec![0u16; from.width as usize];
+    // The sum of all before a column: the mean over any stretch is then a difference. One
+    // column more for the right edge.
+    let mut before = vec![(0u64, 0u64); from.width as usize + 1];
+    // From the sum over a stretch to its mean: one over its length times ONE, in 2^-32.
+    let scale = ((width as u64) << 32) / (u64::from(from.width) * u64::from(ONE));
     for (row, line) in rows.iter().zip(out.chunks_exact_mut(width)) {
         sums.fill(0);
         let weights = row_weights.get(row.weights.clone()).unwrap_or_default();
@@ -78,11 +93,19 @@ fn shrink(plane: &Plane<'_>, out: &mut [u8], size: Size) {
                 *sum = sum.wrapping_add(u16::from(sample).wrapping_mul(weight));
             }
         }
-        for (column, pixel) in columns.iter().zip(line) {
-            let weights = column_weights.get(column.weights.clone()).unwrap_or_default();
-            let samples = sums.get(column.first..column.first + weights.len()).unwrap_or_default();
-            let sum: u32 = samples.iter().zip(weights).map(|(&s, &w)| u32::from(s) * w).sum();
-            *pixel = ((sum + ONE * ONE / 2) / (ONE * ONE)) as u8;
+        let mut total = 0;
+        for (before, &sum) in before.iter_mut().zip(sums.iter().chain(&[0])) {
+            *before = (total, u64::from(sum));
+            total += u64::from(sum);
+        }
+        let up_to = |&(whole, rest): &(usize, u64)| {
+            before.get(whole).map_or(0, |&(total, sum)| (total << 16) + sum * rest)
+        };
+        let mut left = 0;
+        for (edge, pixel) in columns.iter().skip(1).zip(line) {
+            let right = up_to(edge);
+            *pixel = ((((right - left) >> 16) * scale + (1 << 31)) >> 32) as u8;
+            left = right;
         }
     }
 }
