@@ -1,0 +1,30 @@
+//! Compressed video: sources, the GOP ring, decoders, encoders, writers, probing. The only
+//! room with FFmpeg; it knows nothing of detection, of the bus, or of Tokio.
+//!
+//! Every source yields compressed packets ([`Source`], [`Packet`]), also the simulated
+//! camera. Nothing is decoded unless somebody asks a [`Decoder`], and since the [`GopRing`]
+//! keeps the current group of pictures, whoever asks late misses nothing. Pictures stay in
+//! FFmpeg's own buffers and are shared, not copied ([`Picture`]).
+//!
+//! All calls block; callers run them on threads of their own. No call on a network source
+//! outlives its deadline, and [`Stop`] ends any wait.
+
+mod av;
+mod decoder;
+mod encoder;
+mod error;
+mod packet;
+mod ring;
+mod source;
+mod spec;
+mod stop;
+mod writer;
+
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, Skip};
+pub use error::MediaError;
+pub use packet::{Packet, StreamInfo};
+pub use ring::GopRing;
+pub use source::{Source, probe};
+pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
+pub use stop::Stop;
+pub use writer::{FrameRate, Layout, VideoWriter, WriterOptions};
