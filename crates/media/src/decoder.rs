@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use omma_imaging::YuvView;
+use omma_imaging::{ColorMatrix, ColorRange, YuvView};
 use omma_types::{ErrorKind, FrameStamp, MediaTime, WallSource, WallTime};
 
 use crate::av::{AvError, AvFrame, AvPacket, DecoderContext, FramePool, Scaler};
@@ -141,7 +141,9 @@ impl Decoder {
         match sent {
             Ok(()) => {
                 self.stats.packets += 1;
-                self.order.sent(packet);
+                if !packet.data.is_hidden() {
+                    self.order.sent(packet);
+                }
                 Ok(())
             }
             Err(AvError::NO_MEMORY) => Err(failure(self.codec, AvError::NO_MEMORY)),
@@ -375,7 +377,12 @@ impl Converter {
             Some(converter) if converter.pool.size() == frame.size() => converter,
             _ => Self { scaler: Scaler::new(), pool: FramePool::new(frame.size())? },
         };
-        let mut converted = converter.pool.frame(frame.range(), frame.matrix())?;
+        let (range, matrix) = if frame.is_rgb() {
+            (ColorRange::Limited, ColorMatrix::Bt601)
+        } else {
+            (frame.range(), frame.matrix())
+        };
+        let mut converted = converter.pool.frame(range, matrix)?;
         converter.scaler.convert(frame, &mut converted)?;
         Ok((converted, converter))
     }

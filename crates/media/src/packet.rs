@@ -50,7 +50,8 @@ impl StreamInfo {
 /// One compressed picture (or, with fields, half of one). Clones share the data.
 #[derive(Clone, Debug)]
 pub struct Packet {
-    /// Number of the packet in its stream, from 0, in the order of decoding.
+    /// Number of the packet in its stream, from 0, in the order of decoding. A packet that a
+    /// film's edit list hides (decoded, never shown) has the number of the next shown one.
     pub seq: u64,
     /// When its picture is shown. Never goes back to the start where a file loops.
     pub pts: MediaTime,

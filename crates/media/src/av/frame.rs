@@ -126,6 +126,14 @@ impl AvFrame {
         if jpeg { ColorRange::Full } else { ColorRange::Limited }
     }
 
+    /// Whether the samples are red, green and blue (or numbers of a palette of those).
+    pub(crate) fn is_rgb(&self) -> bool {
+        let Some(format) = super::scale::pixel_format(self) else { return false };
+        // SAFETY: the result is FFmpeg's constant or null.
+        let flags = unsafe { ffi::av_pix_fmt_desc_get(format).as_ref() }.map_or(0, |d| d.flags);
+        flags & u64::from((ffi::AV_PIX_FMT_FLAG_RGB | ffi::AV_PIX_FMT_FLAG_PAL) as u32) != 0
+    }
+
     pub(crate) fn matrix(&self) -> ColorMatrix {
         match self.get().colorspace {
             ffi::AVColorSpace::AVCOL_SPC_BT709 => ColorMatrix::Bt709,

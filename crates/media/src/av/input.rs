@@ -261,6 +261,15 @@ impl Input {
         check(unsafe { ffi::av_read_frame(self.context.as_ptr(), packet.as_mut_ptr()) }).map(|_| ())
     }
 
+    /// How many packets the container's index names for this stream; 0 without an index. A
+    /// sound file gives at least as many.
+    pub(crate) fn indexed_packets(&self, stream: i32) -> u64 {
+        let stream = usize::try_from(stream).ok().and_then(|at| self.streams().get(at));
+        // SAFETY: streams of an open context are valid.
+        let count = stream.map_or(0, |&s| unsafe { ffi::avformat_index_get_entries_count(s) });
+        u64::try_from(count).unwrap_or(0)
+    }
+
     /// The wall time of the stream's zero in microseconds since 1970, once the camera has sent
     /// an RTCP sender report.
     pub(crate) fn start_wall_micros(&self) -> Option<i64> {

@@ -89,6 +89,12 @@ impl AvPacket {
         self.get().flags & ffi::AV_PKT_FLAG_CORRUPT != 0
     }
 
+    /// Whether it is needed to decode what follows but is itself never shown: what an edit
+    /// list cuts away.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.get().flags & ffi::AV_PKT_FLAG_DISCARD != 0
+    }
+
     /// Presentation time in ticks.
     pub(crate) fn pts(&self) -> Option<i64> {
         known(self.get().pts)

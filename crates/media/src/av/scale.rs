@@ -138,7 +138,7 @@ pub(crate) fn scale_view(
 
 /// The frame's format; the deprecated full-range names become their plain ones (the range
 /// travels on its own).
-fn pixel_format(frame: &AvFrame) -> Option<AVPixelFormat> {
+pub(super) fn pixel_format(frame: &AvFrame) -> Option<AVPixelFormat> {
     use AVPixelFormat as P;
     let raw = frame.get().format;
     let plain = [

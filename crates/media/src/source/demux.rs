@@ -28,6 +28,8 @@ pub(super) struct Demuxed {
     clock: StreamClock,
     pacer: Option<Pacer>,
     seq: u64,
+    /// Packets of the video stream in this pass through the file.
+    in_this_pass: u64,
     opened_wall: WallTime,
 }
 
@@ -60,6 +62,7 @@ impl Demuxed {
             info,
             pacer,
             seq: 0,
+            in_this_pass: 0,
             opened_wall: SystemTime::now().into(),
         })
     }
@@ -71,6 +74,9 @@ impl Demuxed {
     pub(super) fn read(&mut self) -> Result<Option<Packet>, MediaError> {
         loop {
             let Some(mut packet) = self.next_of_video()? else {
+                if self.is_cut_off() {
+                    return Err(self.cut_off_error());
+                }
                 if !(self.spec.looped && self.spec.is_file() && self.clock.has_progressed()) {
                     return Ok(None);
                 }
@@ -81,6 +87,7 @@ impl Demuxed {
             if packet.is_corrupt() && self.spec.is_file() {
                 continue;
             }
+            self.in_this_pass += 1;
             let times = self.clock.times_of(&mut packet, Instant::now());
             if let Some(pacer) = &mut self.pacer {
                 let due = pacer.due(times.decode, Instant::now());
@@ -90,7 +97,7 @@ impl Demuxed {
             }
             let (wall, wall_source) = self.wall_of(&times);
             let seq = self.seq;
-            self.seq += 1;
+            self.seq += u64::from(!packet.is_hidden());
             return Ok(Some(Packet {
                 seq,
                 pts: times.media,
@@ -152,14 +159,23 @@ impl Demuxed {
             );
         }
         if self.spec.is_file() && error == AvError::INVALID_DATA {
-            return MediaError::new(
-                ErrorKind::Corrupt,
-                name,
-                format!("damaged or cut off after {} packets", self.seq),
-                "copy or record it again; what came before is good",
-            );
+            return self.cut_off_error();
         }
         MediaError::from_network(name, error)
+    }
+
+    /// Whether a file ended before all packets came that its index names.
+    fn is_cut_off(&self) -> bool {
+        self.spec.is_file() && self.in_this_pass < self.input.indexed_packets(self.stream.index)
+    }
+
+    fn cut_off_error(&self) -> MediaError {
+        MediaError::new(
+            ErrorKind::Corrupt,
+            self.spec.name(),
+            format!("damaged or cut off after {} pictures", self.in_this_pass),
+            "copy or record it again; what came before is good",
+        )
     }
 
     /// Opens the file anew at its end: right for every container, also those in which FFmpeg
@@ -177,6 +193,7 @@ impl Demuxed {
             ));
         }
         self.clock.start_again(&stream);
+        self.in_this_pass = 0;
         (self.input, self.stream) = (input, stream);
         Ok(())
     }
