@@ -28,3 +28,24 @@ pub use source::{Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
 pub use stop::Stop;
 pub use writer::{FrameRate, Layout, VideoWriter, WriterOptions};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_threads_share_can_be_shared() {
+        fn is_send<T: Send>() {}
+        fn is_shared<T: Send + Sync + Clone>() {}
+        is_send::<Source>();
+        is_send::<Decoder>();
+        is_send::<VideoWriter>();
+        is_send::<GopRing>();
+        is_shared::<Packet>();
+        is_shared::<Picture>();
+        is_shared::<StreamInfo>();
+        is_shared::<SourceSpec>();
+        is_shared::<Stop>();
+        is_shared::<MediaError>();
+    }
+}

@@ -181,8 +181,8 @@ impl SourceSpec {
         self
     }
 
-    /// How long a network source may be silent (default 5 s; HTTP 30 s, because HLS comes in
-    /// segments).
+    /// How long a network source may be silent (default 5 s; HLS and files over HTTP
+    /// 30 s, because they come in segments).
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout);
@@ -199,12 +199,15 @@ impl SourceSpec {
         matches!(self.kind, SourceKind::File(_))
     }
 
-    pub(crate) fn silence_limit(&self) -> Option<Duration> {
-        match self.kind {
-            SourceKind::File(_) | SourceKind::Producer(_) => None,
-            SourceKind::Http(_) => Some(self.read_timeout.unwrap_or(Duration::from_secs(30))),
-            _ => Some(self.read_timeout.unwrap_or(Duration::from_secs(5))),
-        }
+    /// None where waiting is no sign of failure. `steady` tells a stream of pictures from one
+    /// of segments.
+    pub(crate) fn silence_limit(&self, steady: bool) -> Option<Duration> {
+        let usual = match self.kind {
+            SourceKind::File(_) | SourceKind::Producer(_) => return None,
+            SourceKind::Http(_) if !steady => Duration::from_secs(30),
+            _ => Duration::from_secs(5),
+        };
+        Some(self.read_timeout.unwrap_or(usual))
     }
 }
 

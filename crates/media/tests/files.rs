@@ -1,4 +1,5 @@
 //! Files of all sorts, good and bad, made by the `ffmpeg` program.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should stop")]
 
 mod common;
 
@@ -7,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{clip, decode_all, decode_file, ffmpeg, open, read_all};
+use common::{clip, decode_all, decode_file, ffmpeg, ffprobe, open, read_all};
 use omma_imaging::ColorRange;
 use omma_media::{Decoder, DecoderOptions, Skip, Source, SourceSpec, Stop, probe};
 use omma_types::{ErrorKind, MediaTime, Size, WallSource};
@@ -39,6 +40,40 @@ fn a_file_gives_all_its_pictures_in_order_with_their_times() {
         assert_eq!(last.wall.since(first.wall).as_millis(), 1960, "{name}");
         assert!(pictures[0].is_keyframe(), "{name}");
     }
+}
+
+#[test]
+fn several_threads_give_the_same_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    ffmpeg(dir.path(), &format!("{TEST_SOURCE} -c:v libx264 -bf 3 -g 12 -pix_fmt yuv420p b.mp4"));
+    let mut source = open(&dir.path().join("b.mp4")).unwrap();
+    let (packets, _) = read_all(&mut source);
+    let decode = |threads| {
+        let options = DecoderOptions { threads, ..DecoderOptions::default() };
+        decode_all(&mut Decoder::new(source.info(), options).unwrap(), &packets)
+    };
+    let (one, four) = (decode(1), decode(4));
+    assert_eq!(one.len(), four.len());
+    for (a, b) in one.iter().zip(&four) {
+        assert_eq!(a.stamp(), b.stamp());
+        assert_eq!(a.view().y.row(30), b.view().y.row(30));
+    }
+}
+
+/// A film cut without encoding anew: packets in front of the cut are decoded, never shown.
+#[test]
+fn what_an_edit_list_hides_is_not_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    ffmpeg(dir.path(), &format!("{TEST_SOURCE} -c:v libx264 -bf 0 -g 25 -pix_fmt yuv420p a.mp4"));
+    ffmpeg(dir.path(), "-ss 0.6 -i a.mp4 -c copy cut.mp4");
+    let path = dir.path().join("cut.mp4");
+    let mut source = open(&path).unwrap();
+    let (packets, error) = read_all(&mut source);
+    assert_eq!((packets.len(), error), (50, None), "the film begins at the keyframe");
+    let pictures = decode_file(&path);
+    assert_eq!(ffprobe(&path, "nb_read_frames"), "35");
+    assert_eq!(seqs(&pictures), (0..35).collect::<Vec<_>>());
+    assert_eq!(pictures[0].stamp().media, MediaTime::ZERO);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Pictures made in memory, encoded like a camera's and decoded again.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should stop")]
 
 mod common;
 

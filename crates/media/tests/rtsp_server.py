@@ -39,7 +39,7 @@ else:
     video = (
         "videotestsrc is-live=true pattern=ball"
         " ! video/x-raw,format=I420,width=320,height=240,framerate=15/1"
-        " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15"
+        " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 threads=1"
     )
 factory.set_launch(f"( {video} ! rtph264pay name=pay0 pt=96 config-interval=-1 )")
 factory.set_shared(True)

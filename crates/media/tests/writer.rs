@@ -1,4 +1,5 @@
 //! Films written here, verified by `ffprobe` and by reading them again.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should stop")]
 
 mod common;
 

@@ -121,6 +121,9 @@ impl Drop for Context {
     }
 }
 
+/// A header that announces larger pictures is taken for damage: each would cost 100 MB.
+const MAX_PIXELS: i64 = 8192 * 8192;
+
 pub(crate) struct DecoderContext(Context);
 
 // SAFETY: a context has no ties to a thread; `&mut self` keeps it to one at a time.
@@ -142,6 +145,7 @@ impl DecoderContext {
             ffi::avcodec_parameters_to_context(context.as_ptr(), parameters.as_ptr())
         })?;
         context.get_mut().thread_count = i32::try_from(threads).unwrap_or(0);
+        context.get_mut().max_pixels = MAX_PIXELS;
         // SAFETY: a fresh context with its own codec.
         check(unsafe { ffi::avcodec_open2(context.as_ptr(), codec, ptr::null_mut()) })?;
         Ok(Self(context))

@@ -27,6 +27,8 @@ pub(super) struct Demuxed {
     info: StreamInfo,
     clock: StreamClock,
     pacer: Option<Pacer>,
+    /// How long it may be silent.
+    silence: Option<Duration>,
     seq: u64,
     /// Packets of the video stream in this pass through the file.
     in_this_pass: u64,
@@ -53,7 +55,9 @@ impl Demuxed {
             && ["mpjpeg", "mjpeg"].contains(&info.container.as_str());
         let has_pace = matches!(spec.kind, SourceKind::File(_) | SourceKind::Http(_));
         let pacer = (spec.paced && has_pace && !by_arrival).then(Pacer::default);
+        let silence = spec.silence_limit(by_arrival);
         Ok(Self {
+            silence,
             clock: StreamClock::new(&stream, by_arrival),
             spec: spec.clone(),
             stop: stop.clone(),
@@ -115,7 +119,7 @@ impl Demuxed {
     fn next_of_video(&mut self) -> Result<Option<AvPacket>, MediaError> {
         let no_memory = |_| MediaError::out_of_memory(self.spec.name());
         let mut packet = AvPacket::new().map_err(no_memory)?;
-        self.input.interrupt().set_limit(self.spec.silence_limit());
+        self.input.interrupt().set_limit(self.silence);
         loop {
             if self.stop.is_stopped() {
                 return Err(MediaError::stopped(self.spec.name()));
@@ -150,7 +154,7 @@ impl Demuxed {
             return MediaError::stopped(name);
         }
         if self.input.interrupt().has_expired() {
-            let limit = self.spec.silence_limit().unwrap_or_default().as_secs_f64();
+            let limit = self.silence.unwrap_or_default().as_secs_f64();
             return MediaError::new(
                 ErrorKind::Timeout,
                 name,
