@@ -395,3 +395,74 @@ impl<'a> Iterator for Fields<'a> {
         Some(field)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FLOAT, INT64, Onnx, UINT8};
+    use proptest::prelude::*;
+
+    fn file() -> Vec<u8> {
+        Onnx::default()
+            .input("images", FLOAT, &["n", "3", "64", "64"])
+            .input("sizes", INT64, &["n", "2"])
+            .input("old_weight", FLOAT, &["1"])
+            .constant("old_weight", &[1], &[1.0])
+            .node("Relu", &["images"], "hidden", &[])
+            .node("Abs", &["hidden"], "out", &[])
+            .output("out", UINT8, &[])
+            .note("names", "{0: 'a'}")
+            .build()
+    }
+
+    #[test]
+    fn a_file_says_what_it_is() {
+        let signature = Signature::parse(&file()).unwrap();
+        let inputs: Vec<String> = signature.inputs.iter().map(Port::to_string).collect();
+        assert_eq!(inputs, ["images: float32 [n, 3, 64, 64]", "sizes: int64 [n, 2]"]);
+        assert_eq!(signature.outputs[0].to_string(), "out: uint8 []");
+        assert!(signature.operators.iter().eq(["Abs", "Relu"]));
+        assert_eq!((signature.opset, signature.producer.as_str()), (Some(11), "omma-test"));
+        assert_eq!(signature.metadata["names"], "{0: 'a'}");
+    }
+
+    #[test]
+    fn foreign_files_are_named() {
+        let cases: [(&[u8], &str); 9] = [
+            (b"", "empty"),
+            (b"version https://git-lfs.github.com/spec/v1\noid", "LFS"),
+            (b"\n<!DOCTYPE html><html>", "web page"),
+            (b"PK\x03\x04rest", "zip"),
+            (b"\x1c\0\0\0TFL3", "Lite"),
+            (b"\x1f\x8b\x08", "gzip"),
+            (b"hello, I am a model\n", "text file"),
+            (&[0xff; 64], "not in the ONNX format"),
+            (&[0x08, 0x07], "not in the ONNX format"),
+        ];
+        for (bytes, expected) in cases {
+            let reason = Signature::parse(bytes).unwrap_err();
+            assert!(reason.contains(expected), "{reason} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn a_truncated_file_is_called_so() {
+        let file = file();
+        let reason = Signature::parse(&file[..file.len() / 2]).unwrap_err();
+        assert!(reason.contains("truncated"), "{reason}");
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at in 0usize..4000, byte in any::<u8>(), cut in 0usize..4000) {
+            let mut file = file();
+            let length = file.len();
+            file[at % length] = byte;
+            file.truncate(cut % (length + 1));
+            // Either verdict may be right; reading must come to an end with one.
+            if let Ok(signature) = Signature::parse(&file) {
+                prop_assert!(!signature.inputs.is_empty());
+            }
+        }
+    }
+}
