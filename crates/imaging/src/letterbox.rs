@@ -367,7 +367,7 @@ impl Colors {
             let v = dot(red[x], weights[x]);
             let color = |c: usize| {
                 let sample = y + u * self.blue[c] + v * self.red[c] + self.base[c];
-                sample.max(0.0).min(255.0) * self.scale[c] + self.shift[c]
+                sample.clamp(0.0, 255.0) * self.scale[c] + self.shift[c]
             };
             first[x] = color(0);
             second[x] = color(1);
