@@ -1,7 +1,7 @@
 //! When one object's track ends and another begins: passing the memory on.
 //!
-//! Trackers lose objects and find them again under a new id, sometimes after a gap, some-
-//! times while the old track is still alive. Counted naively, a person whose id changes on a
+//! Trackers lose objects and find them again under a new id, sometimes after a gap, sometimes
+//! while the old track is still alive. Counted naively, a person whose id changes on a
 //! line is missed or counted twice. So a track that is born where a believed track of its
 //! class was lost, or on top of one, has that track for a predecessor and is silent until
 //! the matter is clear: the old one stays away, and the new one goes on with its memory; or
@@ -18,8 +18,11 @@ use crate::{GRACE, Line, MAX_PATH, SETTLE_TIME};
 /// How far from where a lost track is expected a new one may appear to be its continuation,
 /// in units of the boxes' size (root of the area): this much at once...
 const REACH: f64 = 0.5;
-/// ...and this much more a second of absence, since nobody keeps exactly to his course.
-const REACH_PER_SECOND: f64 = 0.5;
+/// ...and this much more a second of absence. Walking covers about 1.3 sizes of a person a
+/// second, and the course measured just before a loss, when boxes are half hidden, says
+/// little. On PETS09-S2L1 under 14 conditions, the counts' error is the same from 1 to 2,
+/// a sixth larger with 0.5, a third larger without any hand-over.
+const REACH_PER_SECOND: f64 = 1.0;
 
 /// Widths, and heights, of the two boxes may differ by this factor.
 const SIZE_RATIO: f32 = 2.0;
@@ -119,7 +122,10 @@ impl RuleSet {
         young.predecessor = old.predecessor.filter(|id| *id != young.id);
         young.path.retain(|seen| seen.at > parted);
         let missing = MAX_PATH.saturating_sub(young.path.len());
-        for seen in old.path.iter().chain(std::iter::once(&old.last)).rev().take(missing) {
+        let joint = young.path.front().map_or(young.last.media, |seen| seen.media);
+        let before = old.path.iter().chain(std::iter::once(&old.last)).rev();
+        // Nothing from before a stream started over: a path runs forward in time.
+        for seen in before.take_while(|seen| seen.media <= joint).take(missing) {
             young.path.push_front(*seen);
         }
         old.strip();

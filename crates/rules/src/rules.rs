@@ -13,6 +13,9 @@ use crate::error::RuleError;
 use crate::line::applies;
 use crate::{Anchor, FORGET_AFTER, GRACE, Line, Zone};
 
+/// What a track may do before it is confirmed; one that does more starts afresh.
+const MAX_HELD: usize = 64;
+
 /// The lines and zones of one camera, what they remember of each track, and the totals.
 #[derive(Debug)]
 pub struct Rules {
@@ -211,6 +214,8 @@ impl Rules {
         for entry in &mut self.entries {
             if entry.may_speak() && !entry.held.is_empty() {
                 self.set.release(entry, &mut self.ready);
+            } else if entry.held.len() > MAX_HELD {
+                entry.strip();
             }
         }
     }

@@ -147,6 +147,38 @@ proptest! {
     }
 
     #[test]
+    fn gaps_lose_no_crossing(
+        walk in walk(),
+        states in prop::collection::vec(0u8..6, 90),
+        fps in prop::sample::select(vec![2.0, 7.0, 25.0]),
+    ) {
+        let mut rules = rules(vec![line("all", (0.5, 0.0), (0.5, 1.0))], Vec::new());
+        let mut events = Vec::new();
+        let mut seen = Vec::new();
+        for (n, (&(x, y), state)) in walk.iter().zip(&states).enumerate() {
+            let state = match state {
+                0 => TrackState::Coasting,
+                1 => TrackState::Tentative,
+                _ => TrackState::Confirmed,
+            };
+            // A prediction may be anywhere.
+            let x = if state == TrackState::Coasting { 1.0 - x } else { x };
+            if state != TrackState::Coasting {
+                seen.push((x, state));
+            }
+            let tracks = [track(1, x, y, state)];
+            let absent = n % 5 == 4 && state == TrackState::Coasting;
+            let tracks = if absent { &[][..] } else { &tracks[..] };
+            rules.update(&frame(n as f64 / fps), tracks, &mut events);
+        }
+        rules.finish(&frame(walk.len() as f64 / fps), &mut events);
+        prop_assume!(seen.iter().any(|(_, state)| *state == TrackState::Confirmed));
+        let side = |(x, _): &(f32, TrackState)| i64::from(*x < 0.5);
+        let change = seen.last().map_or(0, side) - seen.first().map_or(0, side);
+        prop_assert_eq!(net(crossings(&rules, "all")), change);
+    }
+
+    #[test]
     fn the_order_of_tracks_does_not_matter(walks in prop::collection::vec(walk(), 1..6)) {
         let lines = || vec![line("a", (0.5, 0.1), (0.5, 0.9)), line("b", (0.1, 0.5), (0.9, 0.6))];
         let zones = || vec![zone("c", &[(0.2, 0.2), (0.8, 0.3), (0.5, 0.8)])];

@@ -212,6 +212,18 @@ fn lost_tracks_are_forgotten() {
 }
 
 #[test]
+fn a_track_that_is_tentative_for_ever_is_not_remembered_for_ever() {
+    let mut rules = rules(vec![line("door", (0.5, 0.2), (0.5, 0.8))], Vec::new());
+    let mut events = Vec::new();
+    for n in 0..1000 {
+        let x = if n % 2 == 0 { 0.4 } else { 0.6 };
+        let state = if n == 999 { TrackState::Confirmed } else { TrackState::Tentative };
+        rules.update(&frame(f64::from(n) / 10.0), &[track(1, x, 0.5, state)], &mut events);
+    }
+    assert!((1..=65).contains(&events.len()), "{}", events.len());
+}
+
+#[test]
 fn odd_input_is_passed_over() {
     let mut rules = rules(vec![line("door", (0.5, 0.2), (0.5, 0.8))], Vec::new());
     let mut events = Vec::new();
