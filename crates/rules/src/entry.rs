@@ -11,8 +11,8 @@ use crate::line::LineState;
 use crate::zone::ZoneState;
 use crate::{Anchor, MAX_PATH, PATH_SPACING};
 
-/// Nanoseconds on the rules' own clock: it follows the stream's, but never runs backward, so
-/// a stream that starts over disturbs no timer.
+/// Nanoseconds on the rules' own clock: it follows the stream's, but never stands still or
+/// runs backward, so that a stream that starts over disturbs no timer.
 pub(crate) type Nanos = u64;
 
 pub(crate) fn nanos(duration: std::time::Duration) -> Nanos {
@@ -132,7 +132,7 @@ impl Entry {
             .path
             .back()
             .is_none_or(|kept| self.last.at.saturating_sub(kept.at) >= nanos(PATH_SPACING));
-        if spaced && seen.at > self.last.at {
+        if spaced && seen.at > self.last.at && seen.media >= self.last.media {
             if self.path.len() == MAX_PATH {
                 self.path.pop_front();
             }
@@ -158,6 +158,7 @@ impl Entry {
         self.zones.fill(ZoneState::default());
         self.path.clear();
         self.held.clear();
+        self.predecessor = None;
         self.handed_over = true;
     }
 }

@@ -13,11 +13,13 @@ pub(crate) fn cross(a: Point, b: Point, q: Point) -> f64 {
     (f64::from(b.x) - ax) * (f64::from(q.y) - ay) - (f64::from(b.y) - ay) * (f64::from(q.x) - ax)
 }
 
-/// Whether the way `from` → `to`, already known to change from the left to the right of the
-/// arrow `a` → `b`, meets the segment between `a` and `b`. Passing exactly through an end
-/// point counts for the segment that starts there and not for the one that ends there (or
-/// the reverse, depending on the angle), never for both of two joined segments.
+/// Whether the way `from` → `to`, already known to change sides of the line through `a` and
+/// `b`, meets the segment between them. An end point exactly on the way is taken to lie on
+/// one side of it, the same for every segment that ends there and for the way back: of two
+/// joined segments never both or none are crossed.
 pub(crate) fn meets(a: Point, b: Point, from: Point, to: Point) -> bool {
+    let upright = (from.x, from.y) <= (to.x, to.y);
+    let (from, to) = if upright { (from, to) } else { (to, from) };
     (cross(from, to, a) > 0.0) != (cross(from, to, b) > 0.0)
 }
 
@@ -63,6 +65,12 @@ impl Metric {
         ((f64::from(to.x) - f64::from(from.x)) * self.aspect, f64::from(to.y) - f64::from(from.y))
     }
 
+    /// Distance between two points.
+    pub(crate) fn distance(self, a: Point, b: Point) -> f64 {
+        let (x, y) = self.vector(a, b);
+        x.hypot(y)
+    }
+
     /// Distance from `q` to the segment between `a` and `b`. The normal is that of the
     /// segment, also beyond its ends.
     pub(crate) fn to_segment(self, a: Point, b: Point, q: Point) -> Distance {
@@ -85,11 +93,5 @@ impl Metric {
     /// Extent along `normal` of a box of `width` and `height` (fractions of the picture).
     pub(crate) fn extent(self, normal: (f64, f64), width: f32, height: f32) -> f64 {
         normal.0.abs() * f64::from(width) * self.aspect + normal.1.abs() * f64::from(height)
-    }
-
-    /// How far `from` → `to` moves along `normal`.
-    pub(crate) fn travel(self, normal: (f64, f64), from: Point, to: Point) -> f64 {
-        let (x, y) = self.vector(from, to);
-        (x * normal.0 + y * normal.1).abs()
     }
 }

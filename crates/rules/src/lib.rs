@@ -55,13 +55,14 @@ impl Anchor {
     }
 }
 
-/// How far an anchor must move across a line or border, as a fraction of its box's extent in
-/// that direction, before the change of side is taken for real at once. Boxes of standing
-/// people tremble by about half of this.
+/// How far an anchor must get beyond a line or border, as a fraction of its box's extent in
+/// that direction, before the change of side is taken for real at once. Half the width of
+/// the band in which the boxes of people who stand still tremble. On PETS09-S2L1
+/// under 14 conditions, counts are equally good from 0.1 to 0.4 and half as good with 0.
 pub const SETTLE_FRACTION: f32 = 0.1;
 
 /// A change of side smaller than [`SETTLE_FRACTION`] is taken for real when it has lasted
-/// this long.
+/// this long. On PETS09-S2L1, counts are equally good from 0.3 s to 2 s.
 pub const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// How long after the tracker's last word on a track its visits and undecided crossings stay

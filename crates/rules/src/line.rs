@@ -7,7 +7,7 @@
 //! stops on the line and goes on crosses once.
 //!
 //! Boxes tremble. A change of side is therefore undecided until the anchor has moved across
-//! by more than the noise, or has stayed for a while (Schmitt trigger with a time limit).
+//! by more than the noise, or has stayed for a while (a Schmitt trigger with a time limit).
 //! Crossings that happen while undecided are summed with their sign: there and back again
 //! is nothing, through the line and back around its end remains one crossing.
 
@@ -89,39 +89,22 @@ impl Line {
     /// What going from `start` to `end` is worth where `end` is on `side` and `start` was
     /// not: 1 crossed forward, -1 crossed backward, 0 went around an end.
     pub(crate) fn worth(&self, start: Point, end: Point, side: i8) -> i32 {
-        // The end points' convention must not depend on the direction: always left to right.
-        let (left, right) = if side > 0 { (start, end) } else { (end, start) };
-        if meets(self.from, self.to, left, right) { i32::from(side) } else { 0 }
+        if meets(self.from, self.to, start, end) { i32::from(side) } else { 0 }
     }
 
-    /// Whether the track's new place is beyond doubt: farther from the line than its box
-    /// trembles, or come from that far off within [`SETTLE_TIME`] and without a turn.
-    fn is_clear<'a>(
-        &self,
-        state: &LineState,
-        seen: &Seen,
-        run_up: impl Iterator<Item = &'a Seen>,
-        now: &Now,
-    ) -> bool {
-        let here = self.anchor.of(&seen.rect);
-        let distance = now.metric.to_segment(self.from, self.to, here);
+    /// Whether `seen` is farther from the line than a box trembles.
+    fn is_clear(&self, seen: &Seen, now: &Now) -> bool {
+        let distance = now.metric.to_segment(self.from, self.to, self.anchor.of(&seen.rect));
         let extent = now.metric.extent(distance.normal, seen.rect.width, seen.rect.height);
-        let noise = extent * f64::from(SETTLE_FRACTION);
-        let earliest = state.turned.max(seen.at.saturating_sub(nanos(SETTLE_TIME)));
-        distance.length >= noise
-            || run_up.filter(|past| past.at >= earliest).any(|past| {
-                let there = self.anchor.of(&past.rect);
-                now.metric.travel(distance.normal, there, here) >= noise
-            })
+        distance.length >= extent * f64::from(SETTLE_FRACTION)
     }
 
     /// Takes in an observation. Returns the crossings that are now decided: how many and, by
     /// their sign, which way; and the observation that made the newest of them.
-    pub(crate) fn observe<'a>(
+    pub(crate) fn observe(
         &self,
         state: &mut LineState,
         seen: &Seen,
-        past: impl Iterator<Item = &'a Seen>,
         now: &Now,
     ) -> Option<(i32, Seen)> {
         let here = self.anchor.of(&seen.rect);
@@ -130,25 +113,29 @@ impl Line {
         if side == 0 {
             return None;
         }
-        if state.side == 0 {
+        if side != state.side {
+            if state.side != 0 {
+                let worth = self.worth(start, here, side);
+                state.add(worth, seen);
+            }
             state.side = side;
             state.turned = seen.at;
-            return None;
         }
-        if side != state.side {
-            let worth = self.worth(start, here, side);
-            let clear = self.is_clear(state, seen, past, now);
-            state.turn(side, worth, seen);
-            return if clear { state.decide() } else { None };
-        }
+        self.settle(state, seen, now)
+    }
+
+    /// The undecided crossings of a track that is at `seen`, if they are decided now.
+    pub(crate) fn settle(
+        &self,
+        state: &mut LineState,
+        seen: &Seen,
+        now: &Now,
+    ) -> Option<(i32, Seen)> {
         if state.undecided == 0 {
             return None;
         }
         let lasted = seen.at.saturating_sub(state.turned) >= nanos(SETTLE_TIME);
-        if lasted || self.is_clear(state, seen, std::iter::empty(), now) {
-            return state.decide();
-        }
-        None
+        if lasted || self.is_clear(seen, now) { state.decide() } else { None }
     }
 }
 
@@ -170,13 +157,6 @@ pub(crate) struct LineState {
 }
 
 impl LineState {
-    /// Changes to `side` by a move of this `worth`.
-    pub(crate) fn turn(&mut self, side: i8, worth: i32, seen: &Seen) {
-        self.side = side;
-        self.turned = seen.at;
-        self.add(worth, seen);
-    }
-
     /// Adds undecided crossings.
     pub(crate) fn add(&mut self, worth: i32, seen: &Seen) {
         if worth == 0 {

@@ -13,6 +13,9 @@ use crate::error::RuleError;
 use crate::line::applies;
 use crate::{Anchor, FORGET_AFTER, GRACE, Line, Zone};
 
+/// What a track may do before it is confirmed; one that does more starts afresh.
+const MAX_HELD: usize = 64;
+
 /// The lines and zones of one camera, what they remember of each track, and the totals.
 #[derive(Debug)]
 pub struct Rules {
@@ -128,7 +131,7 @@ impl Rules {
 
     /// Takes in the tracks as of one picture and appends what happened to `events`, sorted
     /// by time. Pictures come in the order of their capture; a media time that steps back
-    /// is taken as the stream starting over, and no time passes.
+    /// is taken as the stream starting over: no time passes.
     ///
     /// Tracks whose box is not valid and second tracks of one id are passed over.
     pub fn update(&mut self, frame: &FrameStamp, tracks: &[Track], events: &mut Vec<Event>) {
@@ -156,7 +159,8 @@ impl Rules {
 
     fn advance_clock(&mut self, frame: &FrameStamp) -> Now {
         let last = self.last_media.replace(frame.media).unwrap_or(frame.media);
-        self.clock = self.clock.saturating_add(nanos(frame.media.since(last)));
+        // Always a little: each picture has a time of its own here.
+        self.clock = self.clock.saturating_add(nanos(frame.media.since(last)).max(1));
         if frame.media < last {
             // Old points would carry times that lie ahead.
             for entry in &mut self.entries {
@@ -210,6 +214,8 @@ impl Rules {
         for entry in &mut self.entries {
             if entry.may_speak() && !entry.held.is_empty() {
                 self.set.release(entry, &mut self.ready);
+            } else if entry.held.len() > MAX_HELD {
+                entry.strip();
             }
         }
     }
@@ -283,16 +289,17 @@ impl RuleSet {
         if track.state == TrackState::Coasting {
             return;
         }
-        entry.handed_over = false;
         if entry.class != track.class {
             entry.class = track.class.clone();
         }
         let seen = Seen::new(now, track);
-        let Entry { path, last, class, lines, zones, held, .. } = &mut *entry;
-        let past = || path.iter().chain(std::iter::once(&*last));
+        if std::mem::take(&mut entry.handed_over) {
+            entry.last = seen;
+        }
+        let Entry { class, lines, zones, held, .. } = &mut *entry;
         for (index, ((line, _), state)) in self.lines.iter().zip(lines).enumerate() {
             if applies(line.classes(), class)
-                && let Some((net, at)) = line.observe(state, &seen, past(), now)
+                && let Some((net, at)) = line.observe(state, &seen, now)
             {
                 push_crossings(RuleIndex::Line(index), net, &at, class, held);
             }
@@ -300,7 +307,7 @@ impl RuleSet {
         for (index, ((zone, _), state)) in self.zones.iter().zip(zones).enumerate() {
             if applies(zone.classes(), class) {
                 let rule = RuleIndex::Zone(index);
-                zone.observe(state, &seen, class, past(), now, |kind, seen, class| {
+                zone.observe(state, &seen, class, now, |kind, seen, class| {
                     held.push(Draft { rule, kind, seen, class: class.clone() });
                 });
             }
@@ -323,8 +330,9 @@ impl RuleSet {
             });
         }
         entry.ended = true;
-        entry.predecessor = None;
-        if entry.confirmed {
+        // One that has still to prove that it is an object of its own spent all its short
+        // life on top of another: it was not.
+        if entry.may_speak() {
             self.release(entry, ready);
         }
         entry.held.clear();
@@ -360,7 +368,7 @@ impl RuleSet {
     }
 }
 
-fn push_crossings(
+pub(crate) fn push_crossings(
     rule: RuleIndex,
     net: i32,
     seen: &Seen,

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use omma_types::{ClassName, EventKind, Point};
 
-use crate::entry::{Nanos, Now, Seen, nanos};
+use crate::entry::{Now, Seen, nanos};
 use crate::error::RuleError;
-use crate::geometry::{Distance, contains, cross, edges};
+use crate::geometry::{contains, cross, edges};
 use crate::line::{check_name, check_points};
 use crate::{Anchor, SETTLE_FRACTION, SETTLE_TIME};
 
@@ -85,55 +85,37 @@ impl Zone {
         self.dwell
     }
 
-    fn is_clear<'a>(
-        &self,
-        turned: Nanos,
-        seen: &Seen,
-        run_up: impl Iterator<Item = &'a Seen>,
-        now: &Now,
-    ) -> bool {
-        let here = self.anchor.of(&seen.rect);
-        let Distance { length, normal } = now.metric.to_border(&self.polygon, here);
-        let extent = now.metric.extent(normal, seen.rect.width, seen.rect.height);
-        let noise = extent * f64::from(SETTLE_FRACTION);
-        let earliest = turned.max(seen.at.saturating_sub(nanos(SETTLE_TIME)));
-        length >= noise
-            || run_up
-                .filter(|past| past.at >= earliest)
-                .any(|past| now.metric.travel(normal, self.anchor.of(&past.rect), here) >= noise)
+    /// Whether `seen` is farther from the border than a box trembles.
+    fn is_clear(&self, seen: &Seen, now: &Now) -> bool {
+        let distance = now.metric.to_border(&self.polygon, self.anchor.of(&seen.rect));
+        let extent = now.metric.extent(distance.normal, seen.rect.width, seen.rect.height);
+        distance.length >= extent * f64::from(SETTLE_FRACTION)
     }
 
     /// Takes in an observation and tells what happened by it, each with the observation at
     /// which it happened.
-    pub(crate) fn observe<'a>(
+    pub(crate) fn observe(
         &self,
         state: &mut ZoneState,
         seen: &Seen,
         class: &ClassName,
-        past: impl Iterator<Item = &'a Seen>,
         now: &Now,
         mut tell: impl FnMut(EventKind, Seen, &ClassName),
     ) {
         let inside = contains(&self.polygon, self.anchor.of(&seen.rect));
         if !state.known {
-            *state = ZoneState { known: true, inside, turned: seen.at, ..ZoneState::default() };
+            *state = ZoneState { known: true, inside, ..ZoneState::default() };
             if inside {
                 state.enter(*seen, class, &mut tell);
             }
         } else if inside != state.inside {
-            let turned = std::mem::replace(&mut state.turned, seen.at);
             state.inside = inside;
-            if inside == state.visit.is_some() {
-                state.changed = None;
-            } else {
-                state.changed = Some(*seen);
-                if self.is_clear(turned, seen, past, now) {
-                    state.decide(class, &mut tell);
-                }
-            }
-        } else if state.changed.is_some() {
-            let lasted = seen.at.saturating_sub(state.turned) >= nanos(SETTLE_TIME);
-            if lasted || self.is_clear(state.turned, seen, std::iter::empty(), now) {
+            let undone = inside == state.visit.is_some();
+            state.changed = if undone { None } else { Some(*seen) };
+        }
+        if let Some(changed) = &state.changed {
+            let lasted = seen.at.saturating_sub(changed.at) >= nanos(SETTLE_TIME);
+            if lasted || self.is_clear(seen, now) {
                 state.decide(class, &mut tell);
             }
         }
@@ -172,8 +154,6 @@ pub(crate) struct ZoneState {
     pub(crate) known: bool,
     /// Where the newest observation was.
     pub(crate) inside: bool,
-    /// When that last changed.
-    pub(crate) turned: Nanos,
     /// The visit at hand, as decided.
     pub(crate) visit: Option<Box<Visit>>,
     /// The undecided change: the first observation on the other side.

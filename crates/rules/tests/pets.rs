@@ -1,6 +1,8 @@
 //! Real walks: the people of PETS09-S2L1 as annotated must give exactly the crossings of
 //! the data's README, which counts every change of side from one picture to the next.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
