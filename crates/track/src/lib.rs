@@ -9,12 +9,15 @@
 //! - [`metrics`] computes HOTA, CLEAR and identity scores.
 
 mod assignment;
+mod config;
 mod error;
 pub mod metrics;
 pub mod mot;
 mod motion;
+mod object;
 pub mod offline;
 mod tracker;
 
+pub use config::{MotionConfig, TrackerConfig};
 pub use error::TrackError;
-pub use tracker::{Tracker, TrackerConfig};
+pub use tracker::Tracker;

@@ -96,10 +96,7 @@ struct Line {
     values: [f64; 10],
 }
 
-fn parse_where(
-    text: &str,
-    mut keep: impl FnMut(&Line) -> bool,
-) -> Result<Vec<Row>, TrackError> {
+fn parse_where(text: &str, mut keep: impl FnMut(&Line) -> bool) -> Result<Vec<Row>, TrackError> {
     let mut rows = Vec::new();
     for (index, text) in text.lines().enumerate() {
         if text.trim().is_empty() {

@@ -66,11 +66,12 @@ impl Axis {
         }
     }
 
-    /// Takes in a measured position that scatters by `jitter`.
-    pub(crate) fn correct(&mut self, measured: f64, jitter: f64) {
+    /// Takes in a measured position that scatters by `jitter`, and says how far off it was:
+    /// squared, in variances of the difference (normalised innovation squared).
+    pub(crate) fn correct(&mut self, measured: f64, jitter: f64) -> f64 {
         let total = self.pp + jitter * jitter;
         if total <= 0.0 {
-            return;
+            return 1.0;
         }
         let (gain_p, gain_v) = (self.pp / total, self.pv / total);
         let error = measured - self.position;
@@ -79,11 +80,7 @@ impl Axis {
         self.vv -= gain_v * self.pv;
         self.pv *= 1.0 - gain_p;
         self.pp *= 1.0 - gain_p;
-    }
-
-    /// How far off the position may be (standard deviation).
-    pub(crate) fn deviation(&self) -> f64 {
-        self.pp.max(0.0).sqrt()
+        error * error / total
     }
 }
 
@@ -161,6 +158,6 @@ mod tests {
     fn a_standing_step_changes_nothing() {
         let axis = Axis::new(1.0, 0.1, 1.0);
         let same = axis.after(&Step::new(0.0, 2.0), 1.0);
-        assert!(close(axis.position, same.position) && close(axis.deviation(), same.deviation()));
+        assert!(close(axis.position, same.position) && close(axis.pp, same.pp));
     }
 }

@@ -64,7 +64,7 @@ impl Default for Trajectories {
 
 impl Trajectories {
     /// Gaps up to this long are bridged by default.
-    pub const DEFAULT_MAX_GAP: Duration = Duration::from_secs(1);
+    pub const DEFAULT_MAX_GAP: Duration = Duration::from_secs(2);
 
     /// A recorder that bridges gaps between two detections up to `max_gap`.
     pub fn new(max_gap: Duration) -> Self {

@@ -1,338 +1,287 @@
-//! experiment
-#![allow(missing_docs)]
-use omma_types::{ClassName, Detection, MediaTime, Rect, Track, TrackId, TrackState};
-use std::time::Duration;
+//! The tracker: which detections of successive pictures are the same object.
+//!
+//! Tracking by detection. For each picture every object's place is foreseen by a Kalman filter
+//! ([`crate::motion`]); then one optimal assignment between objects and detections of the same
+//! class decides who is who, by the overlap of buffered boxes (C-BIoU, Yang et al. 2023, "Hard
+//! to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering
+//! the Matching Space"). Unsure detections take part, as in ByteTrack (Zhang et al. 2022), but
+//! in the same assignment, with a higher bar: when two people merge into one detection, the
+//! remains of the hidden one can then go to the right track, where a second round would have
+//! only what the first one left over. A filter that is corrected over the whole gap in one
+//! exact step gives what OC-SORT's re-update after occlusion is for (Cao et al. 2023).
+
+use omma_types::{ClassName, Detection, MediaTime, Track, TrackId, TrackState};
 
 use crate::assignment::{Assigner, Edge};
-use crate::motion::{Axis, Extent, Step};
+use crate::config::TrackerConfig;
+use crate::motion::Step;
+use crate::object::{Candidate, Liveliness, Object, Shape, Surprise};
 
-#[derive(Clone, Debug)]
-pub struct TrackerConfig {
-    pub high: f32,
-    pub low: f32,
-    pub start: f32,
-    pub confirm: f64,
-    pub confirm_hits: u32,
-    pub max_lost: f64,
-    pub tent_lost: f64,
-    pub low_lost: f64,
-    pub memory: f64,
-    pub speed_x: f64,
-    pub speed_y: f64,
-    pub jitter: f64,
-    pub size_jitter: f64,
-    pub size_drift: f64,
-    pub score_noise: f64,
-    pub buf1: f64,
-    pub buf2: f64,
-    pub bufdev: f64,
-    pub bufmax: f64,
-    pub t1: f64,
-    pub t2: f64,
-    pub t3: f64,
-    pub stale: f64,
-    pub fuse: f64,
-    pub smooth: f64,
-    pub spawn_iou: f64,
-    pub spawn_ioa: f64,
-    pub last: f64,
-    pub tent_pen: f64,
-    pub order23: bool,
-    pub nll: f64,
-}
+/// Boxes further out than this are nonsense in any unit, and would not survive arithmetic.
+const LARGEST_COORDINATE: f32 = 1e9;
+/// No more objects than this are followed at a time; further detections start no track.
+const MAX_OBJECTS: usize = 2000;
+/// A surprise above this is an outlier (4 standard deviations) and counts as this much.
+const LARGEST_SURPRISE: f64 = 16.0;
+/// With so many objects in a picture, the scene's liveliness is learnt at full speed.
+const OBJECTS_FOR_FULL_SPEED: f64 = 4.0;
 
-impl Default for TrackerConfig {
-    fn default() -> Self {
-        Self {
-            high: 0.5,
-            low: 0.1,
-            start: 0.6,
-            confirm: 0.2,
-            confirm_hits: 2,
-            max_lost: 2.0,
-            tent_lost: 0.1,
-            low_lost: 0.5,
-            memory: 3.0,
-            speed_x: 1.5,
-            speed_y: 0.5,
-            jitter: 0.08,
-            size_jitter: 0.1,
-            size_drift: 0.2,
-            score_noise: 0.0,
-            buf1: 0.15,
-            buf2: 0.4,
-            bufdev: 0.0,
-            bufmax: 0.5,
-            t1: 0.2,
-            t2: 0.4,
-            t3: 0.2,
-            stale: 0.0,
-            fuse: 0.0,
-            smooth: 0.5,
-            spawn_iou: 1.0,
-            spawn_ioa: 1.1,
-            last: 0.0,
-            tent_pen: 0.0,
-            order23: false,
-            nll: 0.0,
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    id: TrackId,
-    class: u32,
-    confirmed: bool,
-    x: Axis,
-    y: Axis,
-    w: Extent,
-    h: Extent,
-    // predicted now
-    px: Axis,
-    py: Axis,
-    pw: Extent,
-    ph: Extent,
-    last: f64,
-    first: f64,
-    hits: u32,
-    score: f32,
-    obs: [f64; 4],
-    out: Rect,
-    matched: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Cand {
-    cx: f64,
-    cy: f64,
-    w: f64,
-    h: f64,
-    score: f32,
-    class: u32,
-    used: bool,
-}
-
+/// Follows the objects of one camera.
+///
+/// Ids rise from 1 and are never given twice, also not after a jump in time. An object has one
+/// class for life; detections of another class never join it.
+///
+/// The unit of the boxes does not matter, nor whether x and y share one: pixels and fractions
+/// of the picture give the same answers.
+///
+/// ```
+/// use omma_track::{Tracker, TrackerConfig};
+/// use omma_types::{ClassName, Detection, MediaTime, Rect, TrackState};
+///
+/// let mut tracker = Tracker::new(TrackerConfig::default());
+/// let class = ClassName::new("person");
+/// let mut states = Vec::new();
+/// for frame in 0..4 {
+///     let rect = Rect::new(0.1 + 0.01 * frame as f32, 0.2, 0.05, 0.2);
+///     let seen = [Detection { rect, class: class.clone(), score: 0.8 }];
+///     let tracks = tracker.update(MediaTime::from_secs_f64(0.1 * frame as f64), &seen);
+///     states.push((tracks[0].id.0, tracks[0].state));
+/// }
+/// use TrackState::*;
+/// assert_eq!(states, [(1, Tentative), (1, Tentative), (1, Confirmed), (1, Confirmed)]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Tracker {
-    pub config: TrackerConfig,
-    next: u64,
+    config: TrackerConfig,
+    last_id: u64,
+    /// Time of the newest picture.
+    newest: Option<MediaTime>,
+    /// Seconds that have passed for the tracker; stands still when time stamps step back.
     clock: f64,
-    prev: Option<MediaTime>,
     classes: Vec<ClassName>,
-    entries: Vec<Entry>,
-    cands: Vec<Cand>,
+    objects: Vec<Object>,
+    liveliness: Liveliness,
+    tracks: Vec<Track>,
+    // Kept between pictures for their memory only.
+    candidates: Vec<Candidate>,
     edges: Vec<Edge>,
+    surprises: Vec<Surprise>,
     assigner: Assigner,
-    out: Vec<Track>,
-}
-
-fn biou(a: [f64; 4], b: [f64; 4], bx: f64, by: f64) -> f64 {
-    // centre size; buffer fraction of own extents
-    let (aw, ah, bw, bh) =
-        (a[2] * (1.0 + 2.0 * bx), a[3] * (1.0 + 2.0 * by), b[2] * (1.0 + 2.0 * bx), b[3] * (1.0 + 2.0 * by));
-    let iw = ((a[0] + aw / 2.0).min(b[0] + bw / 2.0) - (a[0] - aw / 2.0).max(b[0] - bw / 2.0)).max(0.0);
-    let ih = ((a[1] + ah / 2.0).min(b[1] + bh / 2.0) - (a[1] - ah / 2.0).max(b[1] - bh / 2.0)).max(0.0);
-    let i = iw * ih;
-    let u = aw * ah + bw * bh - i;
-    if u > 0.0 { i / u } else { 0.0 }
 }
 
 impl Tracker {
+    /// A tracker that has seen nothing yet.
     pub fn new(config: TrackerConfig) -> Self {
         Self {
             config,
-            next: 1,
+            last_id: 0,
+            newest: None,
             clock: 0.0,
-            prev: None,
-            classes: vec![],
-            entries: vec![],
-            cands: vec![],
-            edges: vec![],
+            classes: Vec::new(),
+            objects: Vec::new(),
+            liveliness: Liveliness { x: 1.0, y: 1.0 },
+            tracks: Vec::new(),
+            candidates: Vec::new(),
+            edges: Vec::new(),
+            surprises: Vec::new(),
             assigner: Assigner::default(),
-            out: vec![],
         }
     }
 
-    fn sim(c: &TrackerConfig, e: &Entry, d: &Cand, buf: f64, now: f64) -> f64 {
-        let a = [e.px.position, e.py.position, e.pw.value, e.ph.value];
-        let b = [d.cx, d.cy, d.w, d.h];
-        let bx = (buf + c.bufdev * e.px.deviation() / e.pw.value).min(c.bufmax.max(buf));
-        let by = (buf + c.bufdev * e.py.deviation() / e.ph.value).min(c.bufmax.max(buf));
-        let mut s = biou(a, b, bx, by);
-        if c.last > 0.0 {
-            s = s.max(c.last * biou(e.obs, b, bx, by));
-        }
-        s *= (-c.stale * (now - e.last)).exp();
-        if !e.confirmed {
-            s -= c.tent_pen;
-        }
-        s * (1.0 - c.fuse * (1.0 - f64::from(d.score)))
+    /// Takes in the detections of the picture at `now` and answers with the tracks as of this
+    /// picture: `Confirmed` ones were detected in it, `Coasting` ones were not (their box is a
+    /// prediction) but still may return, `Tentative` ones were detected but are not believed
+    /// yet. Pictures come in order of capture, also those without detections.
+    ///
+    /// Invalid boxes (not finite, without area, beyond 1e9) and scores that are no number are
+    /// ignored. A time stamp that is not later than the one before counts as no time passed;
+    /// one that lies more than [`TrackerConfig::max_lost`] before it is a new beginning of the
+    /// stream, and ends all tracks. The order of `detections` does not matter.
+    pub fn update(&mut self, now: MediaTime, detections: &[Detection]) -> &[Track] {
+        let passed = self.advance(now);
+        self.gather(detections);
+        self.predict();
+        self.associate();
+        self.learn_liveliness(passed);
+        self.end_tentative();
+        self.start_tracks();
+        self.report();
+        &self.tracks
     }
 
-    fn stage(&mut self, now: f64, buf: f64, thr: f64, pick_e: impl Fn(&Entry) -> bool, pick_d: impl Fn(&Cand) -> bool) {
-        self.edges.clear();
-        for (row, e) in self.entries.iter().enumerate() {
-            if e.matched || !pick_e(e) {
+    /// Moves the clock to `now`, ends what is out of date, and returns the seconds passed.
+    fn advance(&mut self, now: MediaTime) -> f64 {
+        let before = self.newest.replace(now).unwrap_or(now);
+        if before.since(now) > self.config.max_lost {
+            self.objects.clear();
+        }
+        let passed = now.since(before).as_secs_f64();
+        self.clock += passed;
+        let oldest = self.clock - self.config.max_lost.as_secs_f64();
+        self.objects.retain(|object| object.last_seen >= oldest);
+        passed
+    }
+
+    /// Turns usable detections into candidates, in an order of their own: best score first,
+    /// then by place, so that neither ids nor ties depend on the order of the detector.
+    fn gather(&mut self, detections: &[Detection]) {
+        self.candidates.clear();
+        for detection in detections {
+            let rect = &detection.rect;
+            let far = [rect.left, rect.top, rect.width, rect.height]
+                .iter()
+                .any(|number| number.abs() > LARGEST_COORDINATE);
+            let usable = rect.is_valid() && rect.width > 0.0 && rect.height > 0.0 && !far;
+            if !usable || detection.score.is_nan() || detection.score < self.config.low_score {
                 continue;
             }
-            for (col, d) in self.cands.iter().enumerate() {
-                if d.used || d.class != e.class || !pick_d(d) {
+            let known = self.classes.iter().position(|class| *class == detection.class);
+            let class = known.unwrap_or_else(|| {
+                self.classes.push(detection.class.clone());
+                self.classes.len() - 1
+            });
+            self.candidates.push(Candidate {
+                shape: Shape::from_rect(rect),
+                score: detection.score,
+                class,
+                taken: false,
+            });
+        }
+        let classes = &self.classes;
+        self.candidates.sort_unstable_by(|a, b| {
+            let (p, q) = (&a.shape, &b.shape);
+            b.score
+                .total_cmp(&a.score)
+                .then_with(|| p.x.total_cmp(&q.x))
+                .then_with(|| p.y.total_cmp(&q.y))
+                .then_with(|| p.width.total_cmp(&q.width))
+                .then_with(|| p.height.total_cmp(&q.height))
+                .then_with(|| classes.get(a.class).cmp(&classes.get(b.class)))
+        });
+        self.candidates.truncate(self.config.max_detections);
+    }
+
+    fn predict(&mut self) {
+        let motion = &self.config.motion;
+        let memory = motion.memory.as_secs_f64().max(1e-3);
+        // Nearly all objects were seen in the same picture and share a step.
+        let mut shared: Option<(f64, Step)> = None;
+        for object in &mut self.objects {
+            let step = match shared {
+                Some((last_seen, step)) if last_seen == object.last_seen => step,
+                _ => Step::new(self.clock - object.last_seen, memory),
+            };
+            shared = Some((object.last_seen, step));
+            object.predict(&step, motion, self.liveliness);
+        }
+    }
+
+    /// Gives detections to objects such that the total of their overlaps, each counted from
+    /// its bar on, is greatest.
+    fn associate(&mut self) {
+        let config = &self.config;
+        self.edges.clear();
+        for (row, object) in self.objects.iter().enumerate() {
+            for (col, candidate) in self.candidates.iter().enumerate() {
+                if candidate.class != object.class {
                     continue;
                 }
-                let s = Self::sim(&self.config, e, d, buf, now);
-                if s > thr {
-                    self.edges.push(Edge { row, col, gain: s - thr });
+                let bar = if candidate.score >= config.high_score {
+                    config.min_overlap
+                } else if object.confirmed {
+                    config.min_overlap_low
+                } else {
+                    continue;
+                };
+                let overlap = object.predicted.overlap(&candidate.shape, config.buffer);
+                if overlap > bar {
+                    self.edges.push(Edge { row, col, gain: overlap - bar });
                 }
             }
         }
-        let ans = self.assigner.solve(self.entries.len(), self.cands.len(), &self.edges);
-        let c = &self.config;
-        for (row, col) in ans.iter().enumerate() {
-            let Some(col) = *col else { continue };
-            let e = &mut self.entries[row];
-            let d = &mut self.cands[col];
-            d.used = true;
-            e.matched = true;
-            let k = 1.0 + c.score_noise * (1.0 - f64::from(d.score));
-            let (jx, jy) = (c.jitter * e.pw.value * k, c.jitter * e.ph.value * k);
-            e.x = e.px;
-            e.y = e.py;
-            e.w = e.pw;
-            e.h = e.ph;
-            e.x.correct(d.cx, jx);
-            e.y.correct(d.cy, jy);
-            let (sx, sy) = (c.size_jitter * e.pw.value * k, c.size_jitter * e.ph.value * k);
-            e.w.correct(d.w, sx);
-            e.h.correct(d.h, sy);
-            e.last = now;
-            e.hits += 1;
-            e.score = d.score;
-            e.obs = [d.cx, d.cy, d.w, d.h];
-            let m = |f: f64, o: f64| c.smooth * f + (1.0 - c.smooth) * o;
-            let (w, h) = (m(e.w.value, d.w), m(e.h.value, d.h));
-            let (cx, cy) = (m(e.x.position, d.cx), m(e.y.position, d.cy));
-            e.out = Rect::new((cx - w / 2.0) as f32, (cy - h / 2.0) as f32, w as f32, h as f32);
-            if !e.confirmed && e.hits >= c.confirm_hits && now - e.first >= c.confirm - 1e-6 {
-                e.confirmed = true;
+        self.surprises.clear();
+        let pairs = self.assigner.solve(self.objects.len(), self.candidates.len(), &self.edges);
+        for (object, col) in self.objects.iter_mut().zip(pairs) {
+            let Some(candidate) = col.and_then(|col| self.candidates.get_mut(col)) else {
+                continue;
+            };
+            candidate.taken = true;
+            let known_well = object.confirmed && candidate.score >= config.high_score;
+            let surprise = object.correct(candidate, self.clock, config);
+            if known_well {
+                self.surprises.push(surprise);
             }
         }
     }
 
-    pub fn update(&mut self, now: MediaTime, detections: &[Detection]) -> &[Track] {
-        let gap = self.prev.map_or(0.0, |p| now.since(p).as_secs_f64());
-        self.prev = Some(now);
-        self.clock += gap;
-        let now = self.clock;
-        self.cands.clear();
-        for d in detections {
-            if !d.rect.is_valid() || d.rect.area() <= 0.0 || !(d.score >= self.config.low) {
-                continue;
+    /// Compares how surprising this picture was with what the filters expected, and raises or
+    /// lowers the scatter of speeds for the whole scene. A shaking camera surprises all tracks
+    /// alike, so together they learn what each alone would learn too late.
+    fn learn_liveliness(&mut self, passed: f64) {
+        let motion = &self.config.motion;
+        let adaptation = motion.adaptation.as_secs_f64();
+        if self.surprises.is_empty() || motion.max_liveliness <= 1.0 || adaptation <= 0.0 {
+            return;
+        }
+        let count = self.surprises.len() as f64;
+        let weight = (count / OBJECTS_FOR_FULL_SPEED).min(1.0);
+        let share = 1.0 - (-passed / adaptation * weight).exp();
+        let (mut x, mut y) = (0.0, 0.0);
+        for surprise in &self.surprises {
+            x += surprise.0.min(LARGEST_SURPRISE) / count;
+            y += surprise.1.min(LARGEST_SURPRISE) / count;
+        }
+        let learnt = |factor: f64, mean: f64| {
+            (factor * mean.max(1e-3).powf(share)).clamp(1.0, motion.max_liveliness)
+        };
+        self.liveliness =
+            Liveliness { x: learnt(self.liveliness.x, x), y: learnt(self.liveliness.y, y) };
+    }
+
+    fn end_tentative(&mut self) {
+        let oldest = self.clock - self.config.tentative_lost.as_secs_f64();
+        self.objects.retain(|object| object.confirmed || object.seen || object.last_seen >= oldest);
+    }
+
+    /// Starts a track at each high detection that belongs to nobody and is nobody's double.
+    fn start_tracks(&mut self) {
+        for candidate in self.candidates.iter().filter(|candidate| !candidate.taken) {
+            if candidate.score < self.config.high_score || self.objects.len() >= MAX_OBJECTS {
+                break; // candidates are sorted: all further ones are lower still
             }
-            let class = match self.classes.iter().position(|c| *c == d.class) {
-                Some(i) => i,
-                None => {
-                    self.classes.push(d.class.clone());
-                    self.classes.len() - 1
-                }
-            } as u32;
-            let r = d.rect;
-            let (w, h) = (f64::from(r.width), f64::from(r.height));
-            self.cands.push(Cand {
-                cx: f64::from(r.left) + w / 2.0,
-                cy: f64::from(r.top) + h / 2.0,
-                w,
-                h,
-                score: d.score,
-                class,
-                used: false,
+            let is_double = self.objects.iter().any(|object| {
+                object.seen
+                    && object.class == candidate.class
+                    && object.detection.overlap(&candidate.shape, 0.0)
+                        > self.config.duplicate_overlap
             });
-        }
-        let c = self.config.clone();
-        for e in &mut self.entries {
-            e.matched = false;
-            let step = Step::new(now - e.last, c.memory);
-            e.px = e.x.after(&step, c.speed_x * e.w.value);
-            e.py = e.y.after(&step, c.speed_y * e.h.value);
-            e.pw = e.w.after(&step, c.size_drift * e.w.value);
-            e.ph = e.h.after(&step, c.size_drift * e.h.value);
-        }
-        let high = c.high;
-        self.stage(now, c.buf1, c.t1, |_| true, |d| d.score >= high);
-        let low_lost = c.low_lost;
-        if c.order23 {
-            self.stage(now, c.buf2, c.t3, |_| true, |d| d.score >= high);
-            self.stage(now, c.buf1, c.t2, |e| e.confirmed && now - e.last <= low_lost, |d| d.score < high);
-        } else {
-            self.stage(now, c.buf1, c.t2, |e| e.confirmed && now - e.last <= low_lost, |d| d.score < high);
-            self.stage(now, c.buf2, c.t3, |_| true, |d| d.score >= high);
-        }
-        // drop
-        self.entries.retain(|e| {
-            e.matched || now - e.last <= if e.confirmed { c.max_lost } else { c.tent_lost }
-        });
-        for i in 0..self.cands.len() {
-            let d = self.cands[i];
-            if d.used || d.score < c.start {
-                continue;
+            if !is_double {
+                self.last_id += 1;
+                let id = TrackId(self.last_id);
+                let motion = &self.config.motion;
+                self.objects.push(Object::new(id, candidate, self.clock, motion));
             }
-            let b = [d.cx, d.cy, d.w, d.h];
-            if self.entries.iter().any(|e| {
-                if !e.matched || e.class != d.class {
-                    return false;
-                }
-                let iou = biou(e.obs, b, 0.0, 0.0);
-                let inter = iou * (e.obs[2] * e.obs[3] + b[2] * b[3]) / (1.0 + iou);
-                iou > c.spawn_iou || inter / (b[2] * b[3]) > c.spawn_ioa
-            }) {
-                continue;
-            }
-            let id = TrackId(self.next);
-            self.next += 1;
-            let x = Axis::new(d.cx, c.jitter * d.w, c.speed_x * d.w);
-            let y = Axis::new(d.cy, c.jitter * d.h, c.speed_y * d.h);
-            let w = Extent::new(d.w, c.size_jitter * d.w);
-            let h = Extent::new(d.h, c.size_jitter * d.h);
-            self.entries.push(Entry {
-                id,
-                class: d.class,
-                confirmed: c.confirm_hits <= 1 && c.confirm <= 0.0,
-                x,
-                y,
-                w,
-                h,
-                px: x,
-                py: y,
-                pw: w,
-                ph: h,
-                last: now,
-                first: now,
-                hits: 1,
-                score: d.score,
-                obs: b,
-                out: Rect::new((d.cx - d.w / 2.0) as f32, (d.cy - d.h / 2.0) as f32, d.w as f32, d.h as f32),
-                matched: true,
-            });
         }
-        self.out.clear();
-        for e in &self.entries {
-            if !e.confirmed && !e.matched {
-                continue;
-            }
-            let state = match (e.confirmed, e.matched) {
-                (false, _) => TrackState::Tentative,
+    }
+
+    fn report(&mut self) {
+        self.tracks.clear();
+        for object in &self.objects {
+            let state = match (object.confirmed, object.seen) {
                 (true, true) => TrackState::Confirmed,
                 (true, false) => TrackState::Coasting,
+                (false, true) => TrackState::Tentative,
+                // Doubtful and not there: nothing to say about this picture.
+                (false, false) => continue,
             };
-            let rect = if e.matched {
-                e.out
-            } else {
-                let (w, h) = (e.pw.value, e.ph.value);
-                Rect::new((e.px.position - w / 2.0) as f32, (e.py.position - h / 2.0) as f32, w as f32, h as f32)
-            };
-            self.out.push(Track { id: e.id, class: self.classes[e.class as usize].clone(), rect, score: e.score, state });
+            let Some(class) = self.classes.get(object.class) else { continue };
+            self.tracks.push(Track {
+                id: object.id,
+                class: class.clone(),
+                rect: object.rect(),
+                score: object.score,
+                state,
+            });
         }
-        let _ = Duration::ZERO;
-        &self.out
     }
 }

@@ -41,8 +41,7 @@ pub(super) fn measure(sequence: &Sequence) -> Sums {
         .map(|(&(row, col), &frames)| Edge { row, col, gain: frames as f64 })
         .collect();
     let mut assigner = Assigner::default();
-    let mapping =
-        assigner.solve(sequence.truth_boxes.len(), sequence.result_boxes.len(), &edges);
+    let mapping = assigner.solve(sequence.truth_boxes.len(), sequence.result_boxes.len(), &edges);
     let shared = mapping.iter().enumerate().filter_map(|(t, r)| together.get(&(t, (*r)?)));
     Sums {
         right: shared.sum(),
