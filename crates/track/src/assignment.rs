@@ -154,11 +154,11 @@ impl Dense {
                 let (mut nearest, mut nearest_at) = (NONE, f64::INFINITY);
                 let costs = &self.cost[row * m..(row + 1) * m];
                 let base = reached - self.row_potential[row];
-                for c in 0..m {
+                for (c, cost) in costs.iter().enumerate() {
                     if self.done[c] {
                         continue;
                     }
-                    let through = base + costs[c] - self.col_potential[c];
+                    let through = base + cost - self.col_potential[c];
                     if through < self.distance[c] {
                         self.distance[c] = through;
                         self.previous[c] = via;

@@ -27,7 +27,7 @@ pub struct TrackerConfig {
     pub max_lost: Duration,
     /// Overlaps are computed with each box grown by this share of its own extent on every
     /// side, so that thin, fast or rarely seen objects still touch their prediction (C-BIoU,
-    /// Yang et al. 2023). Default 0.3.
+    /// Yang et al. 2023). Default 0.35.
     pub buffer: f64,
     /// Least buffered overlap between a prediction and a high detection. Default 0.2.
     pub min_overlap: f64,
@@ -56,7 +56,7 @@ pub struct MotionConfig {
     pub speed_y: f64,
     /// Time over which a velocity is forgotten. Default 10 s.
     pub memory: Duration,
-    /// Scatter of a sure detection's centre. Default 0.05.
+    /// Scatter of a sure detection's centre. Default 0.055.
     pub jitter: f64,
     /// Scatter of a sure detection's extent. Default 0.2.
     pub extent_jitter: f64,
@@ -83,7 +83,7 @@ impl Default for TrackerConfig {
             confirm_after: Duration::from_millis(200),
             tentative_lost: Duration::from_millis(200),
             max_lost: Duration::from_secs(2),
-            buffer: 0.3,
+            buffer: 0.35,
             min_overlap: 0.2,
             min_overlap_low: 0.45,
             duplicate_overlap: 0.4,
@@ -100,7 +100,7 @@ impl Default for MotionConfig {
             speed_x: 1.0,
             speed_y: 0.4,
             memory: Duration::from_secs(10),
-            jitter: 0.05,
+            jitter: 0.055,
             extent_jitter: 0.2,
             extent_drift: 0.1,
             score_doubt: 4.0,

@@ -23,6 +23,12 @@ pub enum TrackError {
         /// The id.
         id: i64,
     },
+    /// A frame rate that no video has.
+    #[error("{fps} is no frame rate; give frames per second above 0, up to 1000")]
+    FrameRate {
+        /// What was given.
+        fps: f64,
+    },
     /// Ground truth without a row that counts.
     #[error("the ground truth has no row that counts; nothing can be scored against it")]
     NoTruth,
@@ -33,7 +39,7 @@ impl TrackError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Line { .. } | Self::Duplicate { .. } => ErrorKind::Corrupt,
-            Self::NoTruth => ErrorKind::Invalid,
+            Self::NoTruth | Self::FrameRate { .. } => ErrorKind::Invalid,
         }
     }
 }

@@ -95,10 +95,10 @@ pub(super) fn measure(sequence: &Sequence) -> Sums {
                 pair.matches[a] += 1;
             }
         }
-        for a in 0..THRESHOLDS {
-            sums.hits[a] += hits[a];
-            sums.misses[a] += frame.truth.len() as u64 - hits[a];
-            sums.false_alarms[a] += frame.result.len() as u64 - hits[a];
+        for (a, hits) in hits.into_iter().enumerate() {
+            sums.hits[a] += hits;
+            sums.misses[a] += frame.truth.len() as u64 - hits;
+            sums.false_alarms[a] += frame.result.len() as u64 - hits;
         }
     }
     for (&(t, r), pair) in &pairs {
