@@ -39,7 +39,7 @@ fn crowd(people: usize, frames: usize) -> Vec<Vec<Detection>> {
     let columns = (people as f64).sqrt().ceil() as usize;
     let person = |n: usize, frame: usize| {
         let (column, row) = ((n % columns) as f32, (n / columns) as f32);
-        let side = if n % 2 == 0 { 1.0 } else { -1.0 };
+        let side = if n.is_multiple_of(2) { 1.0 } else { -1.0 };
         let left = 40.0 * column + side * 2.0 * frame as f32;
         let rect = Rect::new(left, 60.0 * row, 30.0, 70.0);
         Detection { rect, class: class.clone(), score: 0.9 }

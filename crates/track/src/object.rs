@@ -5,6 +5,10 @@ use omma_types::{Rect, TrackId};
 use crate::config::{MotionConfig, TrackerConfig};
 use crate::motion::{Axis, Extent, Step};
 
+/// How much more the speeds of newcomers scatter: who comes into view is usually on the move,
+/// and its second detection should say how fast.
+const NEWCOMER: f64 = 2.0;
+
 /// A box as centre and extent, in double precision.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shape {
@@ -93,8 +97,8 @@ impl Belief {
     fn new(at: &Shape, motion: &MotionConfig) -> Self {
         let Shape { x, y, width, height } = *at;
         Self {
-            x: Axis::new(x, motion.jitter * width, motion.speed_x * width),
-            y: Axis::new(y, motion.jitter * height, motion.speed_y * height),
+            x: Axis::new(x, motion.jitter * width, NEWCOMER * motion.speed_x * width),
+            y: Axis::new(y, motion.jitter * height, NEWCOMER * motion.speed_y * height),
             width: Extent::new(width, motion.extent_jitter * width),
             height: Extent::new(height, motion.extent_jitter * height),
         }

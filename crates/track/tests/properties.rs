@@ -134,7 +134,7 @@ fn thousands_of_detections_are_survived() {
     let mut tracker = Tracker::new(TrackerConfig::default());
     let at = |n: u32, frame: u32| {
         // A third of them at one spot, the rest spread out.
-        let x = if n % 3 == 0 { 0.5 } else { f64::from(n * 7919 % 5000) / 5000.0 };
+        let x = if n.is_multiple_of(3) { 0.5 } else { f64::from(n * 7919 % 5000) / 5000.0 };
         let rect = Rect::new(x as f32, 0.001 * frame as f32, 0.01, 0.05);
         Detection { rect, class: ClassName::new("ant"), score: 0.9 }
     };

@@ -108,6 +108,19 @@ fn people_walk_at_two_frames_a_second() {
 }
 
 #[test]
+fn cars_are_followed_at_five_frames_a_second() {
+    // 50 km/h past the camera is about three car lengths a second, in both directions.
+    let car = |x: f64| {
+        let rect = Rect::new(x as f32 - 80.0, 200.0, 160.0, 60.0);
+        Detection { rect, class: ClassName::new("car"), score: 0.8 }
+    };
+    let (right, left) = (|secs: f64| 480.0 * secs, |secs: f64| 1900.0 - 480.0 * secs);
+    let times = steady(5.0, 4.0);
+    let answers = play(&times, |secs| vec![car(right(secs)), car(left(secs) + 700.0)]);
+    assert_eq!(last_id(&answers), 2);
+}
+
+#[test]
 fn irregular_time_stamps_do_not_matter() {
     // Every third picture of a 15 fps stream is lost, and then a burst of them.
     let times: Vec<f64> = steady(15.0, 6.0)

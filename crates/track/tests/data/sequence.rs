@@ -41,7 +41,7 @@ impl Sequence {
     /// Only every `step`-th frame of it.
     pub(crate) fn every(&self, step: u32) -> Self {
         let thin = |rows: &[Row]| -> Vec<Row> {
-            let kept = rows.iter().filter(|row| (row.frame - 1) % step == 0);
+            let kept = rows.iter().filter(|row| (row.frame - 1).is_multiple_of(step));
             kept.map(|row| Row { frame: (row.frame - 1) / step + 1, ..*row }).collect()
         };
         Self {
