@@ -93,6 +93,11 @@ impl Tracker {
     /// prediction) but still may return, `Tentative` ones were detected but are not believed
     /// yet. Pictures come in order of capture, also those without detections.
     ///
+    /// Where boxes are scored or stored, take the `Confirmed` ones only: predictions of people
+    /// who have left cost more accuracy than those of hidden ones gain (TUD-Stadtmitte: HOTA
+    /// 0.56 instead of 0.61). [`crate::offline::Trajectories`] fills gaps once their end is
+    /// known.
+    ///
     /// Invalid boxes (not finite, without area, beyond 1e9) and scores that are no number are
     /// ignored. A time stamp that is not later than the one before counts as no time passed;
     /// one that lies more than [`TrackerConfig::max_lost`] before it is a new beginning of the

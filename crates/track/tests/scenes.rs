@@ -160,6 +160,14 @@ fn low_scores_never_start_a_track_but_keep_one() {
 }
 
 #[test]
+fn one_sure_detection_and_many_unsure_ones_are_not_believed() {
+    let answers =
+        play(&steady(10.0, 3.0), |secs| vec![person(100.0, if secs < 0.05 { 0.9 } else { 0.5 })]);
+    let states: Vec<_> = answers.iter().flatten().map(|track| track.state).collect();
+    assert_eq!(states, [TrackState::Tentative]);
+}
+
+#[test]
 fn a_single_flash_is_never_believed() {
     let answers = play(&steady(25.0, 3.0), |secs| {
         if (1.0..1.03).contains(&secs) { vec![person(100.0, 0.95)] } else { Vec::new() }
@@ -188,13 +196,15 @@ fn classes_do_not_mix() {
 
 #[test]
 fn a_camera_that_sways_keeps_its_tracks() {
-    // The picture moves by up to 40 pixels, a person's width, within a second.
-    let times = steady(12.5, 12.0);
-    let sway = |secs: f64| 40.0 * (secs * 2.0).sin();
+    // The picture swings by four widths of a person and back in a second and a half, far from
+    // any steady walk; only what all tracks learn together keeps up. (Each track alone loses
+    // its person again and again: 46 ids.)
+    let times = steady(25.0, 15.0);
+    let sway = |secs: f64| 80.0 * (secs * 4.0).sin();
     let answers = play(&times, |secs| {
         (0..5).map(|n| person(100.0 + 120.0 * f64::from(n) + sway(secs), 0.8)).collect()
     });
-    assert_eq!(last_id(&answers), 5);
+    assert!(last_id(&answers) <= 8, "{} ids for 5 people", last_id(&answers));
 }
 
 #[test]
