@@ -6,7 +6,9 @@
 //! k-th of the packet numbers that are not given out yet. So numbers rise from picture to
 //! picture; without B-frames a picture has its packet's number; offline, a whole file gives
 //! 0 to N-1 in the order of showing; and pictures that were skipped, damaged or never sent
-//! leave gaps instead of shifting what follows.
+//! leave gaps instead of shifting what follows. Where not all packets carry time stamps (raw
+//! H.264, AVI, MPEG program streams), pictures are numbered as they come out, and their times
+//! may be off by one or two pictures.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -299,6 +301,10 @@ struct Entry {
 /// thread); older ones will never come.
 const MAX_EXPECTED: usize = 128;
 
+/// A picture comes out at most this many pictures after its place in the order of decoding
+/// (the largest reorder buffer of H.264 and H.265); those further back are lost.
+const MAX_REORDER: usize = 16;
+
 /// Gives pictures the numbers and times of packets (see the top of this file).
 #[derive(Debug, Default)]
 struct Order {
@@ -332,21 +338,26 @@ impl Order {
         let at = ticket
             .and_then(|ticket| u64::try_from(ticket).ok())
             .and_then(|seq| self.expected.iter().position(|entry| entry.seq == seq));
-        let entry = match at.and_then(|at| self.expected.remove(at)) {
-            Some(own) if own.media_is_known => {
-                // Pictures in front of this one will not come any more.
+        let entry = match at.and_then(|at| self.expected.remove(at).map(|own| (at, own))) {
+            Some((at, own)) => {
                 let before = self.expected.len();
-                self.expected.retain(|entry| entry.media >= own.media);
+                self.expected.drain(..at.saturating_sub(MAX_REORDER));
+                let all_known =
+                    own.media_is_known && self.expected.iter().all(|entry| entry.media_is_known);
+                if all_known {
+                    self.expected.retain(|entry| entry.media >= own.media);
+                }
                 let lost = before - self.expected.len();
                 self.numbers.drain(..lost.min(self.numbers.len()));
-                let seq = self.numbers.pop_front().map_or(own.seq, |number| number.seq);
-                Entry { seq, ..own }
-            }
-            // No time stamps: decoding order of the packets is all there is, and pictures
-            // come in the order of showing, so the n-th picture gets the n-th packet's time.
-            Some(own) => {
                 let number = self.numbers.pop_front().unwrap_or(own);
-                Entry { keyframe: own.keyframe, ..number }
+                if all_known {
+                    Entry { seq: number.seq, ..own }
+                } else {
+                    // Not all packets tell when they are shown. The order of decoding is all
+                    // there is, and pictures come in the order of showing, so the n-th picture
+                    // gets the n-th packet's time.
+                    Entry { keyframe: own.keyframe, ..number }
+                }
             }
             None => self.numbers.pop_front().or(self.last).unwrap_or(Entry {
                 seq: 0,
@@ -486,17 +497,17 @@ mod tests {
     }
 
     proptest! {
-        /// Any order of decoding, any pictures lost: numbers rise, and a picture never gets
-        /// a number beyond its place in the order of showing.
+        /// Any order of decoding that a decoder can hold, any pictures lost: a picture's number
+        /// is its place in the order of showing.
         #[test]
-        fn numbers_rise_and_equal_the_rank(
-            keys in prop::collection::vec(any::<u32>(), 1..40),
+        fn numbers_are_places_in_the_order_of_showing(
+            delays in prop::collection::vec(0usize..16, 1..40),
             lost in prop::collection::vec(any::<bool>(), 40),
         ) {
-            let mut ranks: Vec<usize> = (0..keys.len()).collect();
-            ranks.sort_by_key(|&i| (keys[i], i));
+            let mut ranks: Vec<usize> = (0..delays.len()).collect();
+            ranks.sort_by_key(|&i| (i + delays[i], i));
             // ranks[k] is the packet shown as k-th.
-            let mut media = vec![0; keys.len()];
+            let mut media = vec![0; delays.len()];
             for (k, &i) in ranks.iter().enumerate() {
                 media[i] = k as i64;
             }

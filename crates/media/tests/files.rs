@@ -43,6 +43,29 @@ fn a_file_gives_all_its_pictures_in_order_with_their_times() {
 }
 
 #[test]
+fn other_codecs_and_containers_give_rising_numbers_and_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases = [
+        ("hevc.mp4", "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3"),
+        ("hevc.ts", "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3"),
+        ("vp9.webm", "-c:v libvpx-vp9 -cpu-used 8 -deadline realtime"),
+        ("mpeg4.avi", "-c:v mpeg4 -bf 2"),
+        ("motion.avi", "-c:v mjpeg -pix_fmt yuvj420p"),
+        ("h264.flv", "-c:v libx264 -bf 2"),
+    ];
+    for (name, codec) in cases {
+        ffmpeg(dir.path(), &format!("{TEST_SOURCE} -pix_fmt yuv420p {codec} {name}"));
+        let pictures = decode_file(&dir.path().join(name));
+        assert_eq!(seqs(&pictures), (0..50).collect::<Vec<_>>(), "{name}");
+        let first = pictures[0].stamp().media;
+        for (i, picture) in pictures.iter().enumerate() {
+            let off = picture.stamp().media.since(first).as_secs_f64() - i as f64 / 25.0;
+            assert!(off.abs() < 0.0015, "{name} picture {i} is off by {off} s");
+        }
+    }
+}
+
+#[test]
 fn several_threads_give_the_same_pictures() {
     let dir = tempfile::tempdir().unwrap();
     ffmpeg(dir.path(), &format!("{TEST_SOURCE} -c:v libx264 -bf 3 -g 12 -pix_fmt yuv420p b.mp4"));

@@ -283,7 +283,9 @@ impl StreamClock {
     fn times_of(&mut self, packet: &mut AvPacket, arrival: Instant) -> Times {
         let next = self.last_decode.map(|last| last.saturating_add(self.interval));
         let (pts, dts) = (packet.pts(), packet.dts());
-        let fallback = dts.or(next).or(self.zero).unwrap_or(0);
+        // A camera's first packet may lack a time; the stream's start is then that of the second.
+        let before_start = self.zero.map(|zero| zero.saturating_sub(self.interval));
+        let fallback = dts.or(next).or(before_start).unwrap_or(0);
         let shown = pts.unwrap_or(fallback);
         let decoded = dts.or(pts).unwrap_or(fallback);
         let zero = *self.zero.get_or_insert(shown);
@@ -410,21 +412,23 @@ fn open_file(spec: &SourceSpec, path: &Path, stop: &Stop) -> Result<Input, Media
     })
 }
 
-/// TCP first: nothing gets lost on the way. Where the server has no TCP, UDP.
+/// TCP first: nothing gets lost on the way. Where the server has no TCP (461), FFmpeg asks for
+/// UDP in the same session; where it answers otherwise, a new session asks for UDP.
 fn open_rtsp(spec: &SourceSpec, url: &str, stop: &Stop) -> Result<Input, MediaError> {
-    let attempt = |transport: &str| {
-        let options = live_options(&[("rtsp_transport", transport), ("max_delay", "200000")]);
+    let attempt = |transports: &str| {
+        let options = live_options(&[
+            ("rtsp_transport", transports),
+            ("rtsp_flags", "prefer_tcp"),
+            ("max_delay", "200000"),
+        ]);
         open_raw(spec, url, None, &options, stop)
     };
     let result = match spec.transport {
         Transport::Tcp => attempt("tcp"),
         Transport::Udp => attempt("udp"),
-        Transport::Auto => match attempt("tcp") {
+        Transport::Auto => match attempt("tcp+udp") {
             Err(Failure::FFmpeg(
-                AvError::PROTOCOL_NOT_SUPPORTED
-                | AvError::INVALID_DATA
-                | AvError::BAD_REQUEST
-                | AvError::OTHER_4XX,
+                AvError::INVALID_DATA | AvError::BAD_REQUEST | AvError::OTHER_4XX,
             )) => {
                 tracing::debug!(source = spec.name(), "no rtsp over tcp, trying udp");
                 attempt("udp")
