@@ -387,9 +387,9 @@ impl Blob {
         let shared = (self.right.min(other.right) + 1).saturating_sub(self.left.max(other.left));
         let narrow = self.width().min(other.width());
         let gap = self.top.max(other.top).saturating_sub(self.bottom.min(other.bottom) + 1);
-        let tall = self.height().max(other.height());
         let wide = self.width().max(other.width());
-        2 * shared >= narrow && gap <= (tall / 3).max(2) && 2 * gap <= 2 * wide
+        // Gaps of up to a quarter of the whole, but no chains up a ladder of thin pieces.
+        2 * shared >= narrow && gap <= ((self.height() + other.height()) / 3).max(2) && gap <= wide
     }
 }
 

@@ -109,7 +109,11 @@ fn fetch(
             Ok(0) => break,
             Ok(count) => count,
             Err(error) => {
-                let kind = io_kind(&error);
+                // An early end is a broken connection here, not a damaged file.
+                let kind = match error.kind() {
+                    std::io::ErrorKind::UnexpectedEof => ErrorKind::Unreachable,
+                    _ => io_kind(&error),
+                };
                 let reason = format!("broke off after {bytes} bytes: {error}");
                 return Err(Failure::Remote { reason, kind });
             }

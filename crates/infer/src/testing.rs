@@ -66,7 +66,7 @@ impl Onnx {
         self
     }
 
-    /// A node with attributes that are lists of integers.
+    /// A node with attributes that are integers (`axis`, `to`) or lists of them.
     pub(crate) fn node(
         mut self,
         operator: &str,
@@ -81,8 +81,13 @@ impl Onnx {
         for (name, integers) in attributes {
             let mut attribute = Vec::new();
             bytes(&mut attribute, 1, name.as_bytes());
-            integers.iter().for_each(|i| number(&mut attribute, 8, *i));
-            number(&mut attribute, 20, 7);
+            if matches!(*name, "axis" | "to") {
+                number(&mut attribute, 3, integers[0]);
+                number(&mut attribute, 20, 2);
+            } else {
+                integers.iter().for_each(|i| number(&mut attribute, 8, *i));
+                number(&mut attribute, 20, 7);
+            }
             bytes(&mut node, 5, &attribute);
         }
         bytes(&mut self.graph, 1, &node);

@@ -4,6 +4,7 @@
 //! fails, at the first use of any of its functions; [`environment`] therefore comes before
 //! every other call and does the loading by the one function that reports failure.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -110,7 +111,11 @@ fn load_library(path: &Path) -> Result<Environment, String> {
         ::ort::LoadDynamicError::BadVersion { version_str, .. } => {
             format!("its version is {version_str}, needed is 1.{} or newer", ::ort::MINOR_VERSION)
         }
-        ::ort::LoadDynamicError::Dlopen { error, .. } => error.to_string(),
+        // The system's own words are one level down.
+        ::ort::LoadDynamicError::Dlopen { error, .. } => match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
         other => other.to_string(),
     })?;
     builder
