@@ -1,0 +1,302 @@
+//! One camera's analysis: takes pictures at its rate, has them looked at by the pool, and
+//! turns detections into tracks, counts and events.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use omma_infer::{MotionDetector, MotionOptions, Wanted};
+use omma_media::Picture;
+use omma_rules::{Counts, Line, Zone};
+use omma_types::{
+    Analysis, CameraId, ClassName, Detection, Event, EventIds, EventKind, Point, Stage,
+    StageTimings, TrackId, TrackState,
+};
+use parking_lot::Mutex;
+
+use crate::config::{CameraConfig, DetectConfig, Detector, MOTION};
+use crate::demand::Consumer;
+use crate::error::EngineError;
+use crate::models::Models;
+use crate::pipeline::Pipeline;
+use crate::pool::{Pool, Sessions};
+use crate::status::{DetectorStatus, Message};
+use crate::telemetry::{CameraMetrics, Drop as Dropped};
+use crate::writer::EventSender;
+
+/// After something moved the model looks on for this long: people who stand still are
+/// followed, and the tracker does not lose them to the gate.
+const GATE_LINGER: Duration = Duration::from_secs(5);
+
+static NEXT_KEY: AtomicU64 = AtomicU64::new(0);
+
+/// What the live view needs to draw: the last two analyses and what hangs on them.
+#[derive(Clone, Default)]
+pub(crate) struct Scene {
+    pub(crate) latest: Option<Arc<Analysis>>,
+    pub(crate) previous: Option<Arc<Analysis>>,
+    pub(crate) tails: Arc<HashMap<TrackId, Vec<Point>>>,
+}
+
+/// The analysis of one camera.
+pub(crate) struct Analyst {
+    /// Tells analysts apart in the pool.
+    pub(crate) key: u64,
+    camera: CameraId,
+    detect: DetectConfig,
+    pool: Arc<Pool>,
+    events: EventSender,
+    messages: tokio::sync::broadcast::Sender<Message>,
+    metrics: Arc<CameraMetrics>,
+    work: Mutex<Work>,
+    scene: Mutex<Scene>,
+    status: Mutex<DetectorStatus>,
+    dropped: AtomicU64,
+    analysed: AtomicU64,
+}
+
+/// What only the worker at hand touches.
+struct Work {
+    pipeline: Pipeline,
+    motion: Option<MotionDetector>,
+    wanted: Option<Wanted>,
+    moved_at: Option<Instant>,
+}
+
+/// What an analyst is connected to.
+pub(crate) struct Links {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) events: EventSender,
+    pub(crate) messages: tokio::sync::broadcast::Sender<Message>,
+    pub(crate) metrics: Arc<CameraMetrics>,
+    pub(crate) ids: EventIds,
+}
+
+impl Analyst {
+    /// # Errors
+    /// Two rules of the camera have the same name.
+    pub(crate) fn new(
+        config: &CameraConfig,
+        detect: DetectConfig,
+        links: Links,
+    ) -> Result<Arc<Self>, EngineError> {
+        let needs_motion = detect.detector == Detector::Motion || detect.motion_gate;
+        let pipeline = Pipeline::new(
+            config.id.clone(),
+            detect.start_score,
+            config.lines.clone(),
+            config.zones.clone(),
+            links.ids,
+        )
+        .map_err(|source| EngineError::Rule { camera: config.id.to_string(), source })?;
+        let status = match &detect.detector {
+            Detector::Motion => {
+                DetectorStatus { name: MOTION.to_owned(), engine: MOTION.to_owned(), error: None }
+            }
+            Detector::Model(model) => {
+                DetectorStatus { name: model.model.clone(), engine: String::new(), error: None }
+            }
+        };
+        Ok(Arc::new(Self {
+            key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
+            camera: config.id.clone(),
+            detect,
+            pool: links.pool,
+            events: links.events,
+            messages: links.messages,
+            metrics: links.metrics,
+            work: Mutex::new(Work {
+                pipeline,
+                motion: needs_motion.then(|| MotionDetector::new(MotionOptions::default())),
+                wanted: None,
+                moved_at: None,
+            }),
+            scene: Mutex::new(Scene::default()),
+            status: Mutex::new(status),
+            dropped: AtomicU64::new(0),
+            analysed: AtomicU64::new(0),
+        }))
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        self.detect.rate.interval()
+    }
+
+    pub(crate) fn scene(&self) -> Scene {
+        self.scene.lock().clone()
+    }
+
+    pub(crate) fn status(&self) -> DetectorStatus {
+        self.status.lock().clone()
+    }
+
+    pub(crate) fn analysed(&self) -> u64 {
+        self.analysed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_drop(&self, reason: Dropped) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.metrics.drop_frame(reason);
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.work.lock().pipeline.counts()
+    }
+
+    pub(crate) fn replace_rules(&self, lines: Vec<Line>, zones: Vec<Zone>) {
+        if let Err(error) = self.work.lock().pipeline.replace_rules(lines, zones) {
+            tracing::error!(camera = %self.camera, %error, "lines and zones stay as they were");
+        }
+    }
+
+    /// The camera is being stopped: takes back what waits and closes open visits.
+    pub(crate) fn finish(&self) {
+        self.pool.withdraw(self);
+        let events = self.work.lock().pipeline.finish();
+        self.report(events, Instant::now());
+    }
+
+    /// A worker panicked over a picture of this camera.
+    pub(crate) fn panicked(&self) {
+        tracing::error!(camera = %self.camera, "the analysis of a picture panicked; it is skipped");
+        self.status.lock().error = Some("the analysis panicked; see the log".to_owned());
+    }
+
+    /// Loads the model ahead of the first picture and notes in the status how that went.
+    pub(crate) fn load_model(&self, models: &Models) {
+        let Detector::Model(config) = &self.detect.detector else { return };
+        match models.get(config) {
+            Ok(model) => {
+                let mut status = self.status.lock();
+                status.name = model.name().to_owned();
+                status.engine = model.engine().as_str().to_owned();
+                status.error = None;
+            }
+            Err(error) => self.fail(&error.to_string()),
+        }
+    }
+
+    /// Looks at one picture, on a worker of the pool.
+    pub(crate) fn look(
+        &self,
+        picture: &Picture,
+        arrival: Instant,
+        models: &Models,
+        sessions: &mut Sessions,
+    ) {
+        let mut timings = StageTimings::default();
+        let mut work = self.work.lock();
+        let detections =
+            match self.detect(picture, arrival, models, sessions, &mut work, &mut timings) {
+                Ok(detections) => detections,
+                Err(reason) => {
+                    self.fail(&reason);
+                    return;
+                }
+            };
+        let stamp = picture.stamp();
+        let (tracks, events) = work.pipeline.digest(&stamp, &detections, &mut timings);
+        let tails = Arc::new(work.pipeline.tails());
+        self.measure(&work.pipeline, &events);
+        drop(work);
+
+        self.analysed.fetch_add(1, Ordering::Relaxed);
+        self.metrics.analysed.increment(1);
+        self.metrics.stages(&timings);
+        let confirmed = || tracks.iter().filter(|t| t.state == TrackState::Confirmed);
+        let people = confirmed().filter(|t| t.class.as_str() == "person").count();
+        self.metrics.people.set(people as f64);
+        self.metrics.objects.set(confirmed().count() as f64);
+
+        let camera = self.camera.clone();
+        let analysis = Arc::new(Analysis { camera, frame: stamp, detections, tracks, timings });
+        {
+            let mut scene = self.scene.lock();
+            scene.previous = scene.latest.replace(Arc::clone(&analysis));
+            scene.tails = tails;
+        }
+        // Nobody listens: that is no failure.
+        drop(self.messages.send(Message::Analysis(analysis)));
+        self.report(events, arrival);
+    }
+
+    fn detect(
+        &self,
+        picture: &Picture,
+        now: Instant,
+        models: &Models,
+        sessions: &mut Sessions,
+        work: &mut Work,
+        timings: &mut StageTimings,
+    ) -> Result<Vec<Detection>, String> {
+        let view = picture.view();
+        let mut moving = Vec::new();
+        if let Some(motion) = &mut work.motion {
+            let started = Instant::now();
+            moving = motion.update(&view, picture.stamp().media);
+            timings.add(Stage::Infer, started.elapsed());
+            if !moving.is_empty() {
+                work.moved_at = Some(now);
+            }
+        }
+        let Detector::Model(config) = &self.detect.detector else { return Ok(moving) };
+        let still = work.moved_at.is_none_or(|at| now.duration_since(at) > GATE_LINGER);
+        if self.detect.motion_gate && still {
+            return Ok(Vec::new());
+        }
+        let session = sessions.get(config, models).map_err(|error| error.to_string())?;
+        if work.wanted.is_none() {
+            let classes: Vec<&str> = self.detect.classes.iter().map(ClassName::as_str).collect();
+            let wanted = session.model().wanted(self.detect.min_score, &classes);
+            work.wanted = Some(wanted.map_err(|error| error.to_string())?);
+        }
+        let Some(wanted) = &work.wanted else { return Ok(Vec::new()) };
+        let mut found =
+            session.detect(&[view], wanted, timings).map_err(|error| error.to_string())?;
+        Ok(found.pop().unwrap_or_default())
+    }
+
+    fn measure(&self, pipeline: &Pipeline, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
+        for event in events {
+            if let (EventKind::LineCrossed { direction }, Some(line)) = (&event.kind, &event.rule) {
+                let class = event.class.as_ref().map_or("", |class| class.as_str());
+                self.metrics.crossing(line, *direction, class);
+            }
+        }
+        for zone in &pipeline.counts().zones {
+            self.metrics.occupancy(&zone.name, zone.occupancy());
+        }
+    }
+
+    /// Hands events to the writer. Blocks while its queue is full: facts are not dropped.
+    fn report(&self, events: Vec<Event>, arrival: Instant) {
+        for event in events {
+            self.events.send(event, Some((arrival, Arc::clone(&self.metrics))));
+        }
+    }
+
+    fn fail(&self, reason: &str) {
+        let mut status = self.status.lock();
+        if status.error.as_deref() != Some(reason) {
+            tracing::warn!(camera = %self.camera, reason, "pictures are not analysed");
+            status.error = Some(reason.to_owned());
+        }
+    }
+}
+
+/// Connects an analyst with its camera's demand.
+pub(crate) struct Intake(pub(crate) Arc<Analyst>);
+
+impl Consumer for Intake {
+    fn offer(&self, picture: &Picture, arrival: Instant) {
+        self.0.pool.submit(&self.0, picture, arrival);
+    }
+}

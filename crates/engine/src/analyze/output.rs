@@ -1,0 +1,290 @@
+//! The annotated video: what the detector saw, drawn or hidden, on every picture.
+//!
+//! Where the detector looks at some pictures only, the others wait for the next one it looks
+//! at, and boxes are put on the straight way between the two. Hiding people must not have
+//! gaps: an object known before or after is hidden in between.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use omma_imaging::{ColorMatrix, ColorRange, Painter, Redaction, YuvImage};
+use omma_media::{FrameRate, MediaError, Picture, StreamInfo, VideoWriter, WriterOptions};
+use omma_rules::{Line, Zone};
+use omma_types::{
+    CameraId, ClassName, Detection, MediaTime, Point, Rect, Size, Stage, StageTimings, Track,
+    TrackId,
+};
+
+use super::AnalyzeOptions;
+use super::reader::Clock;
+use crate::error::EngineError;
+use crate::pipeline::Pipeline;
+use crate::scene::{Drawing, between};
+use crate::status::{LineTotals, Totals, ZoneTotals};
+
+/// Pictures that may wait for the next analysis; beyond that they are drawn as known so far.
+const HELD_PICTURES: usize = 60;
+
+/// Pictures between drawing and encoding.
+const QUEUED_PICTURES: usize = 4;
+
+/// Boxes cut off hair and hands: what is hidden is larger by this part of the box.
+const REDACTION_MARGIN: f32 = 0.1;
+
+/// The annotated video.
+#[derive(Clone, Debug)]
+pub struct OutputOptions {
+    /// The file; its name's end tells the container, e.g. `.mp4`.
+    pub path: PathBuf,
+    /// Classes to hide; empty hides nothing.
+    pub redact: Vec<ClassName>,
+    /// How they are hidden.
+    pub redaction: Redaction,
+}
+
+/// What is known at one analysed picture.
+#[derive(Default)]
+struct Known {
+    media: MediaTime,
+    tracks: Vec<Track>,
+    hidden: Vec<Rect>,
+    tails: HashMap<TrackId, Vec<Point>>,
+    totals: Totals,
+}
+
+/// Draws pictures and hands them to the encoder.
+pub(super) struct Output {
+    camera: CameraId,
+    lines: Vec<Line>,
+    zones: Vec<Zone>,
+    options: OutputOptions,
+    hide_from: f32,
+    painter: Painter,
+    known: Known,
+    held: Vec<Picture>,
+    encoder: Encoder,
+}
+
+impl Output {
+    /// Opens the file.
+    pub(super) fn create(
+        options: &OutputOptions,
+        all: &AnalyzeOptions,
+        info: &StreamInfo,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            camera: all.camera.clone(),
+            lines: all.lines.clone(),
+            zones: all.zones.clone(),
+            options: options.clone(),
+            // To hide one thing too many is the smaller mistake.
+            hide_from: all.detect.start_score / 2.0,
+            painter: Painter::new(),
+            known: Known::default(),
+            held: Vec::new(),
+            encoder: Encoder::start(options.path.clone(), info)?,
+        })
+    }
+
+    /// Keeps a picture that the detector did not see until the next one that it did.
+    pub(super) fn hold(
+        &mut self,
+        picture: Picture,
+        timings: &mut StageTimings,
+    ) -> Result<(), EngineError> {
+        self.held.push(picture);
+        if self.held.len() < HELD_PICTURES {
+            return Ok(());
+        }
+        self.release(None, timings)
+    }
+
+    /// Takes a picture that the detector saw, with what it saw.
+    pub(super) fn show(
+        &mut self,
+        picture: &Picture,
+        detections: &[Detection],
+        tracks: Vec<Track>,
+        pipeline: &Pipeline,
+        timings: &mut StageTimings,
+    ) -> Result<(), EngineError> {
+        let now = self.know(picture, detections, tracks, pipeline);
+        self.release(Some(&now), timings)?;
+        self.known = now;
+        let hidden = self.known.hidden.clone();
+        let tracks = self.known.tracks.clone();
+        self.draw(picture, &tracks, &hidden, timings)
+    }
+
+    /// Draws what is still held and ends the file.
+    pub(super) fn finish(mut self, timings: &mut StageTimings) -> Result<(), EngineError> {
+        self.release(None, timings)?;
+        timings.add(Stage::Encode, self.encoder.finish()?);
+        Ok(())
+    }
+
+    fn know(
+        &self,
+        picture: &Picture,
+        detections: &[Detection],
+        tracks: Vec<Track>,
+        pipeline: &Pipeline,
+    ) -> Known {
+        let is_secret = |class: &ClassName| self.options.redact.contains(class);
+        let seen = detections
+            .iter()
+            .filter(|d| d.score >= self.hide_from && is_secret(&d.class))
+            .map(|d| d.rect);
+        let followed = tracks.iter().filter(|t| is_secret(&t.class)).map(|t| t.rect);
+        Known {
+            media: picture.stamp().media,
+            hidden: seen.chain(followed).collect(),
+            tails: pipeline.tails(),
+            totals: totals(pipeline),
+            tracks,
+        }
+    }
+
+    /// Draws the held pictures, on the way from what is known to `next`.
+    fn release(
+        &mut self,
+        next: Option<&Known>,
+        timings: &mut StageTimings,
+    ) -> Result<(), EngineError> {
+        for picture in std::mem::take(&mut self.held) {
+            let media = picture.stamp().media;
+            let (tracks, hidden) = match next {
+                Some(next) => on_the_way(&self.known, next, media, &self.options.redact),
+                None => (self.known.tracks.clone(), self.known.hidden.clone()),
+            };
+            self.draw(&picture, &tracks, &hidden, timings)?;
+        }
+        Ok(())
+    }
+
+    fn draw(
+        &mut self,
+        picture: &Picture,
+        tracks: &[Track],
+        hidden: &[Rect],
+        timings: &mut StageTimings,
+    ) -> Result<(), EngineError> {
+        let mut image = self.encoder.canvas()?;
+        let clock = Clock::start();
+        image.copy_from(&picture.view());
+        if !hidden.is_empty() {
+            image.redact(hidden, REDACTION_MARGIN, self.options.redaction);
+        }
+        let media = picture.stamp().media;
+        let drawing = Drawing {
+            tracks,
+            tails: &self.known.tails,
+            lines: &self.lines,
+            zones: &self.zones,
+            totals: &self.known.totals,
+            title: self.camera.as_str(),
+            note: &position_text(media),
+        };
+        drawing.draw(&mut self.painter, &mut image);
+        timings.add(Stage::Draw, clock.elapsed());
+        self.encoder.write(image, media)
+    }
+}
+
+/// Tracks and hidden boxes at `media` between two analysed pictures.
+fn on_the_way(
+    before: &Known,
+    after: &Known,
+    media: MediaTime,
+    secret: &[ClassName],
+) -> (Vec<Track>, Vec<Rect>) {
+    let span = after.media.since(before.media).as_secs_f32();
+    let at = if span > 0.0 { media.since(before.media).as_secs_f32() / span } else { 1.0 };
+    let mut tracks = Vec::new();
+    for track in &before.tracks {
+        let mut track = track.clone();
+        if let Some(later) = after.tracks.iter().find(|t| t.id == track.id) {
+            track.rect = between(&track.rect, &later.rect, at);
+        }
+        tracks.push(track);
+    }
+    let moved = tracks.iter().filter(|t| secret.contains(&t.class)).map(|t| t.rect);
+    let hidden = moved.chain(before.hidden.iter().copied()).chain(after.hidden.iter().copied());
+    let hidden = hidden.collect();
+    (tracks, hidden)
+}
+
+fn totals(pipeline: &Pipeline) -> Totals {
+    let counts = pipeline.counts();
+    Totals {
+        lines: counts.lines.iter().map(LineTotals::from).collect(),
+        zones: counts.zones.iter().map(ZoneTotals::from).collect(),
+    }
+}
+
+/// Minutes, seconds and tenths into the video.
+fn position_text(media: MediaTime) -> String {
+    let tenths = (media.as_secs_f64().max(0.0) * 10.0) as u64;
+    format!("{:02}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10)
+}
+
+/// The thread that encodes. Canvases go round: drawn here, encoded there, used again.
+struct Encoder {
+    drawn: Option<SyncSender<(YuvImage, MediaTime)>>,
+    used: Receiver<YuvImage>,
+    thread: Option<JoinHandle<Result<std::time::Duration, MediaError>>>,
+}
+
+impl Encoder {
+    fn start(path: PathBuf, info: &StreamInfo) -> Result<Self, EngineError> {
+        let rate = info.frame_rate.map_or(FrameRate::Variable, FrameRate::Constant);
+        let size = info.size.unwrap_or_default();
+        let mut writer = VideoWriter::create(&path, size, rate, WriterOptions::default())?;
+        let (drawn, queue) = sync_channel::<(YuvImage, MediaTime)>(QUEUED_PICTURES);
+        let (give_back, used) = sync_channel(QUEUED_PICTURES + 2);
+        let encode = move || {
+            let clock = Clock::start();
+            for (image, media) in queue {
+                writer.write(&image.view(), media)?;
+                // A canvas that nobody takes back is simply gone.
+                drop(give_back.try_send(image));
+            }
+            writer.finish()?;
+            Ok(clock.elapsed())
+        };
+        let thread = std::thread::Builder::new().name("encode".to_owned()).spawn(encode).map_err(
+            |source| EngineError::System {
+                what: "cannot start the thread that encodes".to_owned(),
+                source,
+            },
+        )?;
+        Ok(Self { drawn: Some(drawn), used, thread: Some(thread) })
+    }
+
+    fn canvas(&self) -> Result<YuvImage, EngineError> {
+        Ok(self.used.try_recv().unwrap_or_else(|_none_yet| {
+            YuvImage::black(Size::new(2, 2), ColorRange::Limited, ColorMatrix::Bt601)
+        }))
+    }
+
+    fn write(&mut self, image: YuvImage, media: MediaTime) -> Result<(), EngineError> {
+        let sent = self.drawn.as_ref().is_some_and(|drawn| drawn.send((image, media)).is_ok());
+        // The encoder ended early: its failure says why.
+        if sent { Ok(()) } else { self.finish().map(drop) }
+    }
+
+    /// Ends the file. Returns the processor time of encoding.
+    fn finish(&mut self) -> Result<std::time::Duration, EngineError> {
+        self.drawn = None;
+        let Some(thread) = self.thread.take() else { return Ok(std::time::Duration::ZERO) };
+        match thread.join() {
+            Ok(outcome) => Ok(outcome?),
+            Err(_panic) => Err(EngineError::System {
+                what: "writing the video panicked".to_owned(),
+                source: std::io::Error::other("see the log"),
+            }),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Runs the detector on pictures, several at a time.
+
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex};
+
+use omma_infer::{MotionDetector, MotionOptions, Session, Wanted};
+use omma_media::Picture;
+use omma_types::{ClassName, Detection, Stage, StageTimings};
+
+use super::reader::Clock;
+use crate::config::{DetectConfig, Detector, MOTION};
+use crate::error::EngineError;
+use crate::models::Models;
+
+/// A picture on its way to a worker.
+pub(super) struct Work {
+    /// Its place among the pictures handed on, from 0 without gaps.
+    pub(super) order: u64,
+    pub(super) picture: Picture,
+    /// Whether the detector is to look at it.
+    pub(super) wanted: bool,
+}
+
+/// A picture that has passed the workers.
+pub(super) struct Seen {
+    pub(super) order: u64,
+    pub(super) picture: Picture,
+    /// None where the detector did not look.
+    pub(super) detections: Option<Vec<Detection>>,
+    pub(super) timings: StageTimings,
+}
+
+enum Eye {
+    Motion(MotionDetector),
+    Model(Session, Wanted),
+}
+
+/// Names of the detector and of what runs it; loads the model.
+pub(super) fn describe(
+    detector: &Detector,
+    models: &Models,
+) -> Result<(String, String), EngineError> {
+    match detector {
+        Detector::Motion => Ok((MOTION.to_owned(), MOTION.to_owned())),
+        Detector::Model(config) => {
+            let model = models.get(config)?;
+            Ok((model.name().to_owned(), model.engine().as_str().to_owned()))
+        }
+    }
+}
+
+/// Works until there are no more pictures or nobody wants the results.
+pub(super) fn run(
+    detect: &DetectConfig,
+    models: &Models,
+    pictures: &Mutex<Receiver<Work>>,
+    results: &SyncSender<Result<Seen, EngineError>>,
+) {
+    let mut eye = match open(detect, models) {
+        Ok(eye) => eye,
+        Err(error) => {
+            // If nobody listens any more, the failure that ended that was told already.
+            drop(results.send(Err(error)));
+            return;
+        }
+    };
+    loop {
+        let next = match pictures.lock() {
+            Ok(queue) => queue.recv(),
+            Err(_another_worker_panicked) => return,
+        };
+        let Ok(work) = next else { return };
+        if results.send(look(&mut eye, work)).is_err() {
+            return;
+        }
+    }
+}
+
+fn open(detect: &DetectConfig, models: &Models) -> Result<Eye, EngineError> {
+    Ok(match &detect.detector {
+        Detector::Motion => Eye::Motion(MotionDetector::new(MotionOptions::default())),
+        Detector::Model(config) => {
+            let model = models.get(config)?;
+            let classes: Vec<&str> = detect.classes.iter().map(ClassName::as_str).collect();
+            let wanted = model.wanted(detect.min_score, &classes).map_err(Arc::new)?;
+            Eye::Model(model.session().map_err(Arc::new)?, wanted)
+        }
+    })
+}
+
+fn look(eye: &mut Eye, work: Work) -> Result<Seen, EngineError> {
+    let Work { order, picture, wanted } = work;
+    let mut timings = StageTimings::default();
+    let detections = match eye {
+        _ if !wanted => None,
+        Eye::Motion(motion) => {
+            let clock = Clock::start();
+            let found = motion.update(&picture.view(), picture.stamp().media);
+            timings.add(Stage::Infer, clock.elapsed());
+            Some(found)
+        }
+        Eye::Model(session, wanted) => {
+            let clock = Clock::start();
+            let mut walls = StageTimings::default();
+            let seen = session.detect(&[picture.view()], wanted, &mut walls);
+            let mut found = seen.map_err(Arc::new)?;
+            // The session measures wall time; its share of the processor time is what
+            // counts when several workers compete.
+            let cpu = clock.elapsed();
+            let (prepare, infer) = (walls.get(Stage::Prepare), walls.get(Stage::Infer));
+            let prepare_share = prepare.div_duration_f64((prepare + infer).max(MIN_SPAN));
+            let prepare = cpu.mul_f64(prepare_share.clamp(0.0, 1.0));
+            timings.add(Stage::Prepare, prepare);
+            timings.add(Stage::Infer, cpu.saturating_sub(prepare));
+            Some(found.pop().unwrap_or_default())
+        }
+    };
+    Ok(Seen { order, picture, detections, timings })
+}
+
+/// Keeps the share finite where the clock did not move.
+const MIN_SPAN: std::time::Duration = std::time::Duration::from_nanos(1);

@@ -1,0 +1,141 @@
+//! Right and wrong configurations, as users write them.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    let environment = |name: &str| (name == "PASSWORD").then(|| "s3cret".to_owned());
+    Config::from_yaml(text, "omma.yaml", &environment)
+}
+
+const FULL: &str = "\
+version: 1
+data_dir: /var/lib/omma
+http: { listen: '0.0.0.0:9000' }
+models:
+  people: { card: yolox-nano, classes: [person], min_score: 0.4, engine: rten }
+cameras:
+  entrance:
+    url: rtsp://viewer:${PASSWORD}@192.0.2.10/stream1
+    transport: udp
+    ring: 4MB
+    detect: { model: people, fps: 2.5, gate: motion }
+    lines:
+      door: { from: [0.2, 0.8], to: [0.8, 0.8], classes: [person] }
+    zones:
+      till: { polygon: [[0.1, 0.2], [0.4, 0.2], [0.4, 0.6]], dwell: 10s, anchor: center }
+  yard:
+    url: yard.mp4
+    loop: true
+    detect: { model: motion, fps: keyframes }
+";
+
+#[test]
+fn a_full_configuration_is_understood() {
+    let config = parse(FULL).unwrap();
+    assert_eq!(config.data_dir, PathBuf::from("/var/lib/omma"));
+    assert_eq!(config.listen, "0.0.0.0:9000".parse().unwrap());
+    let [entrance, yard] = config.cameras.as_slice() else { panic!("two cameras") };
+    assert_eq!(entrance.url, "rtsp://viewer:s3cret@192.0.2.10/stream1");
+    assert_eq!((entrance.transport, entrance.ring_bytes), (Transport::Udp, 4_000_000));
+    let detect = entrance.detect.as_ref().unwrap();
+    let model = ModelConfig { model: "yolox-nano".to_owned(), engine: EngineChoice::Rten };
+    assert_eq!(detect.detector, Detector::Model(model));
+    assert_eq!((detect.rate, detect.min_score, detect.motion_gate), (Rate::Fps(2.5), 0.4, true));
+    assert_eq!(detect.classes, [ClassName::new("person")]);
+    assert_eq!(entrance.lines[0].name(), "door");
+    assert_eq!(entrance.zones[0].dwell(), Some(Duration::from_secs(10)));
+    assert!(yard.looped && yard.detect.as_ref().unwrap().detector == Detector::Motion);
+    assert_eq!(yard.detect.as_ref().unwrap().rate, Rate::Keyframes);
+}
+
+#[test]
+fn the_least_configuration_gets_defaults() {
+    let config = parse("version: 1\ncameras:\n  a: { url: 'sim:street' }\n").unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.data_dir, PathBuf::from("./omma-data"));
+    assert!(config.cameras[0].detect.is_none());
+}
+
+/// Each mistake with the place and the words that its message must hold.
+#[test]
+fn mistakes_are_named_with_place_reason_and_remedy() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "version: 1\ncamera: {}\n",
+            "omma.yaml:2:",
+            &["unknown key `camera`", "did you mean `cameras`"],
+        ),
+        ("version: 2\n", "omma.yaml:1:", &["version 2", "reads version 1"]),
+        ("cameras: {}\n", "omma.yaml", &["`version` is missing"]),
+        (
+            "version: 1\ncameras:\n  a: { urll: x }\n",
+            "omma.yaml:3:",
+            &["`urll`", "did you mean `url`"],
+        ),
+        ("version: 1\ncameras:\n  a: { url: 5, loop: maybe }\n", "omma.yaml:3:", &["bool"]),
+        (
+            "version: 1\ncameras:\n  a b: { url: x }\n",
+            "omma.yaml:3:",
+            &["`a b`", "A-Z a-z 0-9 _ -"],
+        ),
+        (
+            "version: 1\ncameras:\n  a: { url: 'rtsp://u:${NOPE}@h' }\n",
+            "omma.yaml:3:",
+            &["`NOPE` is not set"],
+        ),
+        ("version: 1\ncameras:\n  a: { url: '' }\n", "omma.yaml:3:", &["`url` is empty"]),
+        (
+            "version: 1\ncameras:\n  a: { url: x, detect: { model: peple } }\nmodels:\n  people: { card: yolox-nano }\n",
+            "omma.yaml:3:",
+            &["camera `a`", "unknown model `peple`", "did you mean `people`", "`motion`"],
+        ),
+        ("version: 1\nmodels:\n  m: {}\n", "omma.yaml:3:", &["model `m`", "`card`", "`file`"]),
+        ("version: 1\nmodels:\n  motion: { card: x }\n", "omma.yaml:3:", &["built-in"]),
+        (
+            "version: 1\ncameras:\n  a: { url: x, detect: { model: motion, fps: 0 } }\n",
+            "omma.yaml:3:",
+            &["`fps`", "above 0"],
+        ),
+        (
+            "version: 1\ncameras:\n  a: { url: x, detect: { model: motion, min_score: 7 } }\n",
+            "omma.yaml:3:",
+            &["between 0 and 1"],
+        ),
+        (
+            "version: 1\ncameras:\n  a:\n    url: x\n    lines:\n      l: { from: [0, 0], to: [1, 1] }\n",
+            "omma.yaml:4:",
+            &["no `detect`", "never be counted"],
+        ),
+        (
+            "version: 1\ncameras:\n  a:\n    url: x\n    detect: { model: motion }\n    lines:\n      l: { from: [0.5, 0.5], to: [0.5, 0.5] }\n",
+            "omma.yaml:7:",
+            &["camera `a`", "`l`"],
+        ),
+        (
+            "version: 1\ncameras:\n  a:\n    url: x\n    detect: { model: motion }\n    zones:\n      z: { polygon: [[0, 0], [1, 1], [1, 0], [0, 1]] }\n",
+            "omma.yaml:7:",
+            &["camera `a`", "`z`", "cross"],
+        ),
+        (
+            "version: 1\ncameras:\n  a:\n    url: x\n    detect: { model: motion }\n    zones:\n      z: { polygon: [[0, 0], [1, 0], [1, 1]], dwell: soon }\n",
+            "omma.yaml:7:",
+            &["`soon` is no duration", "10s"],
+        ),
+        ("version: 1\nhttp: { listen: 8080 }\n", "omma.yaml:2:", &["`8080`", "127.0.0.1:8080"]),
+        ("version: 1\ncameras:\n  a: { url: x, ring: 3 }\n", "omma.yaml:3:", &["8MB"]),
+        ("version: 1\ncameras: [\n", "omma.yaml:", &[]),
+    ];
+    for (text, place, words) in cases {
+        let error = parse(text).expect_err(text).to_string();
+        assert!(error.starts_with(place), "{error}\n{text}");
+        for word in *words {
+            assert!(error.contains(word), "`{word}` is not in: {error}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_password_put_in_never_shows_in_a_message() {
+    let text = "version: 1\ncameras:\n  a: { url: 'rtsp://u:${PASSWORD}@h/', ring: bad }\n";
+    assert!(!parse(text).unwrap_err().to_string().contains("s3cret"));
+}

@@ -1,0 +1,94 @@
+//! What can go wrong when the rooms are joined.
+
+use std::sync::Arc;
+
+use omma_types::ErrorKind;
+
+/// A failure of the engine as a whole, or of what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No camera has this name.
+    #[error("no camera is called `{name}`; there are: {}", list(.known))]
+    NoCamera {
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// A camera gave no picture in time.
+    #[error("camera `{camera}` gave no picture: it is {state}{}", because(.reason))]
+    NoPicture {
+        /// The camera.
+        camera: String,
+        /// Its state.
+        state: &'static str,
+        /// Why it is in this state.
+        reason: String,
+    },
+    /// A source can't be understood.
+    #[error("camera `{camera}`: {reason}")]
+    Source {
+        /// The camera.
+        camera: String,
+        /// What is wrong with its `url`.
+        reason: String,
+    },
+    /// A video could not be read or written.
+    #[error(transparent)]
+    Media(#[from] omma_media::MediaError),
+    /// A model can't be used. Shared: every camera that wants it gets the same answer.
+    #[error(transparent)]
+    Infer(#[from] Arc<omma_infer::InferError>),
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] omma_store::StoreError),
+    /// Two rules of a camera can't stand beside each other.
+    #[error("camera `{camera}`: {source}")]
+    Rule {
+        /// The camera.
+        camera: String,
+        /// What is wrong.
+        source: omma_rules::RuleError,
+    },
+    /// A video holds no picture that could be decoded.
+    #[error(
+        "{video}: it holds no picture that could be decoded; is it a damaged or unfinished file?"
+    )]
+    NoFrames {
+        /// The video.
+        video: String,
+    },
+    /// The operating system refused something.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// Its answer.
+        source: std::io::Error,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
+}
+
+impl EngineError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoCamera { .. } => ErrorKind::NotFound,
+            Self::NoPicture { .. } => ErrorKind::Timeout,
+            Self::Source { .. } => ErrorKind::Invalid,
+            Self::Rule { source, .. } => source.kind(),
+            Self::NoFrames { .. } => ErrorKind::Corrupt,
+            Self::Media(error) => error.kind(),
+            Self::Infer(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::System { .. } => ErrorKind::Internal,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The engine joins the rooms: it turns a configuration into running cameras, detectors and
+//! rules, keeps them alive, and lets others look.
+//!
+//! - [`Config`]: what should run, checked.
+//! - [`Engine`] and [`Handle`]: what runs, and the way to it.
+//! - [`analyze`]: the same stages over a finished video, as fast as the machine allows.
+//!
+//! It knows no HTTP and no wire format. Time in its logic is an argument; the clock is read
+//! where packets arrive.
+
+mod analyst;
+pub mod analyze;
+mod backoff;
+mod camera;
+pub mod config;
+mod demand;
+mod error;
+mod handle;
+mod live;
+mod models;
+mod pacer;
+mod pipeline;
+mod pool;
+mod scene;
+mod shared;
+mod source;
+mod status;
+mod telemetry;
+mod topology;
+mod writer;
+
+pub use config::{CameraConfig, Config, ConfigError};
+pub use error::EngineError;
+pub use handle::Handle;
+pub use live::LiveView;
+pub use models::Models;
+pub use pacer::Pacer;
+pub use pipeline::Pipeline;
+pub use status::{
+    CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
+    StreamStatus, Totals, ViewOptions, ZoneTotals,
+};
+pub use topology::Engine;

@@ -1,0 +1,205 @@
+//! The detector pool: a few threads that look at the pictures of all cameras.
+//!
+//! Each camera has one waiting place in which the newest picture wins. A free worker takes
+//! the picture with the earliest deadline (the moment its camera's next picture is due), so
+//! a camera at 1 fps is served beside one at 25 fps, and none can starve another. One camera
+//! is never worked on by two workers at a time, which keeps its pictures in order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use omma_infer::Session;
+use omma_media::Picture;
+use parking_lot::{Condvar, Mutex};
+
+use crate::analyst::Analyst;
+use crate::config::ModelConfig;
+use crate::error::EngineError;
+use crate::models::Models;
+use crate::telemetry::{Drop as Dropped, Telemetry};
+
+/// A session is closed when no camera has used its model for this long.
+const SESSION_IDLE: Duration = Duration::from_secs(60);
+
+/// A picture that waits for a worker.
+struct Job {
+    analyst: Arc<Analyst>,
+    picture: Picture,
+    arrival: Instant,
+    deadline: Instant,
+}
+
+#[derive(Default)]
+struct State {
+    /// At most one job a camera.
+    waiting: Vec<Job>,
+    /// Cameras that a worker is looking at, by [`Analyst::key`].
+    busy: Vec<u64>,
+    closed: bool,
+}
+
+impl State {
+    /// The waiting job to do next: the earliest deadline among cameras nobody works on.
+    fn next(&self) -> Option<usize> {
+        let jobs = self.waiting.iter().enumerate();
+        jobs.filter(|(_, job)| !self.busy.contains(&job.analyst.key))
+            .min_by_key(|(_, job)| job.deadline)
+            .map(|(index, _)| index)
+    }
+}
+
+/// The pool; see the module's description.
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    work: Condvar,
+    models: Models,
+    telemetry: Arc<Telemetry>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Pool {
+    /// Starts `workers` threads.
+    pub(crate) fn start(
+        workers: usize,
+        models: Models,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Arc<Self>, EngineError> {
+        let pool = Arc::new(Self {
+            state: Mutex::new(State::default()),
+            work: Condvar::new(),
+            models,
+            telemetry,
+            workers: Mutex::new(Vec::new()),
+        });
+        for index in 0..workers.max(1) {
+            let own = Arc::clone(&pool);
+            let thread = std::thread::Builder::new()
+                .name(format!("detect-{index}"))
+                .spawn(move || own.run())
+                .map_err(|source| EngineError::System {
+                    what: "cannot start a detector thread".to_owned(),
+                    source,
+                })?;
+            pool.workers.lock().push(thread);
+        }
+        Ok(pool)
+    }
+
+    /// The models in use.
+    pub(crate) fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// Puts the newest picture of a camera into its waiting place.
+    pub(crate) fn submit(&self, analyst: &Arc<Analyst>, picture: &Picture, arrival: Instant) {
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        match state.waiting.iter_mut().find(|job| job.analyst.key == analyst.key) {
+            Some(job) => {
+                job.picture = picture.clone();
+                job.arrival = arrival;
+                analyst.count_drop(Dropped::DetectorBusy);
+            }
+            None => state.waiting.push(Job {
+                analyst: Arc::clone(analyst),
+                picture: picture.clone(),
+                arrival,
+                deadline: arrival + analyst.interval(),
+            }),
+        }
+        self.telemetry.detector_queue.set(state.waiting.len() as f64);
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Takes back the waiting picture of a camera that is being stopped.
+    pub(crate) fn withdraw(&self, analyst: &Analyst) {
+        self.state.lock().waiting.retain(|job| job.analyst.key != analyst.key);
+    }
+
+    /// Ends the workers once they have finished the picture at hand.
+    pub(crate) fn stop(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.waiting.clear();
+        drop(state);
+        self.work.notify_all();
+        for worker in std::mem::take(&mut *self.workers.lock()) {
+            if worker.join().is_err() {
+                tracing::error!("a detector thread ended in a panic");
+            }
+        }
+    }
+
+    fn run(&self) {
+        let mut sessions = Sessions::default();
+        while let Some(job) = self.take() {
+            let key = job.analyst.key;
+            // One camera's trouble (a model or a rule that panics) must not end the worker.
+            let work = std::panic::AssertUnwindSafe(|| {
+                job.analyst.look(&job.picture, job.arrival, &self.models, &mut sessions);
+            });
+            if std::panic::catch_unwind(work).is_err() {
+                sessions.clear();
+                job.analyst.panicked();
+            }
+            sessions.close_idle(Instant::now());
+            self.state.lock().busy.retain(|busy| *busy != key);
+            self.work.notify_one();
+        }
+    }
+
+    fn take(&self) -> Option<Job> {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(index) = state.next() {
+                let job = state.waiting.swap_remove(index);
+                state.busy.push(job.analyst.key);
+                self.telemetry.detector_queue.set(state.waiting.len() as f64);
+                return Some(job);
+            }
+            self.work.wait(&mut state);
+        }
+    }
+}
+
+/// The sessions of one worker: a session holds scratch memory and is used by one thread.
+#[derive(Default)]
+pub(crate) struct Sessions(HashMap<ModelConfig, (Session, Instant)>);
+
+impl Sessions {
+    /// The worker's session of a model.
+    pub(crate) fn get(
+        &mut self,
+        config: &ModelConfig,
+        models: &Models,
+    ) -> Result<&mut Session, Arc<omma_infer::InferError>> {
+        let now = Instant::now();
+        if !self.0.contains_key(config) {
+            let session = models.get(config)?.session().map_err(Arc::new)?;
+            self.0.insert(config.clone(), (session, now));
+        }
+        match self.0.get_mut(config) {
+            Some((session, used)) => {
+                *used = now;
+                Ok(session)
+            }
+            None => unreachable!("it was put there a line above"),
+        }
+    }
+
+    fn close_idle(&mut self, now: Instant) {
+        self.0.retain(|_, (_, used)| now.duration_since(*used) < SESSION_IDLE);
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}

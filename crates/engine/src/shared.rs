@@ -1,0 +1,61 @@
+//! What the parts of a running engine share.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Arc;
+
+use omma_store::Store;
+use omma_types::CameraId;
+use parking_lot::RwLock;
+use tokio::sync::broadcast;
+
+use crate::camera::Camera;
+use crate::config::Config;
+use crate::pool::Pool;
+use crate::status::Message;
+use crate::telemetry::Telemetry;
+use crate::writer::{EventSender, Writer};
+
+/// Messages that a subscriber may be behind before it misses some.
+pub(crate) const MESSAGE_BACKLOG: usize = 1024;
+
+/// A number that differs from process to process and call to call.
+pub(crate) fn random_seed() -> u64 {
+    // The standard library seeds each of these from the system's random source.
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+pub(crate) struct Shared {
+    pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<Camera>>>,
+    pub(crate) config: tokio::sync::Mutex<Config>,
+    pub(crate) store: Store,
+    pub(crate) messages: broadcast::Sender<Message>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) writer: Writer,
+}
+
+impl Shared {
+    pub(crate) fn cameras(&self) -> Vec<Arc<Camera>> {
+        self.cameras.read().values().cloned().collect()
+    }
+
+    pub(crate) fn camera(&self, id: &CameraId) -> Option<Arc<Camera>> {
+        self.cameras.read().get(id).cloned()
+    }
+
+    pub(crate) fn events(&self) -> EventSender {
+        self.writer.sender()
+    }
+
+    pub(crate) fn render_metrics(&self) -> String {
+        self.telemetry.render()
+    }
+
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        match self.writer.trouble() {
+            Some(reason) => Err(format!("events cannot be stored: {reason}")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The names and meanings of all metrics, in one place.
+//!
+//! Each engine has a recorder of its own, so that several engines in one process (tests)
+//! do not add up. Label values are camera names, stages and reasons: none is ever made from
+//! a URL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use omma_types::{CameraId, Direction, Stage, StageTimings};
+
+use crate::status::CameraState;
+
+static METADATA: Metadata<'static> = Metadata::new("omma", Level::INFO, None);
+
+/// Upper bounds of the latency histograms, in seconds.
+const LATENCY_BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 5.0];
+
+/// Why a picture or packet was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drop {
+    /// A newer picture came before the detector was free.
+    DetectorBusy,
+    /// A newer picture came before the live view was free.
+    ViewBusy,
+    /// The packet was damaged.
+    Corrupt,
+    /// The ring could not hold the group of pictures.
+    RingFull,
+}
+
+impl Drop {
+    const ALL: [Self; 4] = [Self::DetectorBusy, Self::ViewBusy, Self::Corrupt, Self::RingFull];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::DetectorBusy => "detector_busy",
+            Self::ViewBusy => "view_busy",
+            Self::Corrupt => "corrupt",
+            Self::RingFull => "ring_full",
+        }
+    }
+}
+
+/// All metrics of one engine.
+pub(crate) struct Telemetry {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    cpu_seconds: Gauge,
+    memory_bytes: Gauge,
+    /// Events waiting to be stored.
+    pub(crate) event_queue: Gauge,
+    /// Pictures waiting for a detector.
+    pub(crate) detector_queue: Gauge,
+}
+
+/// The metrics of one camera.
+pub(crate) struct CameraMetrics {
+    pub(crate) received: Counter,
+    pub(crate) received_bytes: Counter,
+    pub(crate) decoded: Counter,
+    pub(crate) analysed: Counter,
+    pub(crate) reconnects: Counter,
+    pub(crate) people: Gauge,
+    pub(crate) objects: Gauge,
+    pub(crate) ring_bytes: Gauge,
+    pub(crate) event_latency: Histogram,
+    dropped: [Counter; Drop::ALL.len()],
+    states: [Gauge; CameraState::ALL.len()],
+    stages: [Histogram; Stage::ALL.len()],
+    telemetry: Arc<Telemetry>,
+    camera: CameraId,
+}
+
+impl Telemetry {
+    pub(crate) fn new() -> Arc<Self> {
+        let buckets = Matcher::Suffix("_seconds".to_owned());
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(buckets, &LATENCY_BUCKETS)
+            .unwrap_or_default()
+            .build_recorder();
+        describe(&recorder);
+        let gauge = |name: &'static str| recorder.register_gauge(&Key::from_name(name), &METADATA);
+        Arc::new(Self {
+            handle: recorder.handle(),
+            cpu_seconds: gauge("omma_process_cpu_seconds"),
+            memory_bytes: gauge("omma_process_memory_bytes"),
+            event_queue: gauge("omma_event_queue_items"),
+            detector_queue: gauge("omma_detector_queue_items"),
+            recorder,
+        })
+    }
+
+    /// Folds recorded samples together. To be called every few seconds: samples of the
+    /// histograms are kept until then.
+    pub(crate) fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// Prometheus' text exposition format, version 0.0.4.
+    pub(crate) fn render(&self) -> String {
+        if let Ok(cpu) = cpu_time::ProcessTime::try_now() {
+            self.cpu_seconds.set(cpu.as_duration().as_secs_f64());
+        }
+        if let Some(bytes) = resident_bytes() {
+            self.memory_bytes.set(bytes as f64);
+        }
+        self.handle.render()
+    }
+
+    pub(crate) fn camera(self: &Arc<Self>, camera: &CameraId) -> CameraMetrics {
+        let key = |name: &'static str, extra: Option<(&'static str, &'static str)>| {
+            let mut labels = vec![Label::new("camera", camera.as_str().to_owned())];
+            labels.extend(extra.map(|(name, value)| Label::new(name, value)));
+            Key::from_parts(name, labels)
+        };
+        let counter = |name, extra| self.recorder.register_counter(&key(name, extra), &METADATA);
+        let gauge = |name, extra| self.recorder.register_gauge(&key(name, extra), &METADATA);
+        let histogram =
+            |name, extra| self.recorder.register_histogram(&key(name, extra), &METADATA);
+        CameraMetrics {
+            received: counter("omma_frames_received_total", None),
+            received_bytes: counter("omma_received_bytes_total", None),
+            decoded: counter("omma_frames_decoded_total", None),
+            analysed: counter("omma_frames_analysed_total", None),
+            reconnects: counter("omma_camera_reconnects_total", None),
+            people: gauge("omma_people", None),
+            objects: gauge("omma_objects", None),
+            ring_bytes: gauge("omma_ring_bytes", None),
+            event_latency: histogram("omma_capture_to_event_seconds", None),
+            dropped: Drop::ALL
+                .map(|d| counter("omma_frames_dropped_total", Some(("reason", d.as_str())))),
+            states: CameraState::ALL
+                .map(|s| gauge("omma_camera_state", Some(("state", s.as_str())))),
+            stages: Stage::ALL
+                .map(|s| histogram("omma_stage_seconds", Some(("stage", s.as_str())))),
+            telemetry: Arc::clone(self),
+            camera: camera.clone(),
+        }
+    }
+}
+
+impl CameraMetrics {
+    pub(crate) fn drop_frame(&self, reason: Drop) {
+        self.dropped[reason as usize].increment(1);
+    }
+
+    pub(crate) fn state(&self, now: CameraState) {
+        for (state, gauge) in CameraState::ALL.iter().zip(&self.states) {
+            gauge.set(f64::from(u8::from(*state == now)));
+        }
+    }
+
+    pub(crate) fn stage(&self, stage: Stage, spent: Duration) {
+        self.stages[stage as usize].record(spent.as_secs_f64());
+    }
+
+    pub(crate) fn stages(&self, timings: &StageTimings) {
+        for stage in Stage::ALL {
+            let spent = timings.get(stage);
+            if !spent.is_zero() {
+                self.stage(stage, spent);
+            }
+        }
+    }
+
+    /// Counts a crossing of a line.
+    pub(crate) fn crossing(&self, line: &str, direction: Direction, class: &str) {
+        let key = Key::from_parts(
+            "omma_crossings_total",
+            vec![
+                Label::new("camera", self.camera.as_str().to_owned()),
+                Label::new("line", line.to_owned()),
+                Label::new("direction", direction.as_str()),
+                Label::new("class", class.to_owned()),
+            ],
+        );
+        self.telemetry.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// Sets how many objects are in a zone.
+    pub(crate) fn occupancy(&self, zone: &str, objects: u64) {
+        let key = Key::from_parts(
+            "omma_zone_occupancy",
+            vec![
+                Label::new("camera", self.camera.as_str().to_owned()),
+                Label::new("zone", zone.to_owned()),
+            ],
+        );
+        self.telemetry.recorder.register_gauge(&key, &METADATA).set(objects as f64);
+    }
+}
+
+fn describe(recorder: &PrometheusRecorder) {
+    let counter = |name: &'static str, text: &'static str| {
+        recorder.describe_counter(name.into(), None, text.into());
+    };
+    let gauge = |name: &'static str, unit: Option<Unit>, text: &'static str| {
+        recorder.describe_gauge(name.into(), unit, text.into());
+    };
+    let seconds = |name: &'static str, text: &'static str| {
+        recorder.describe_histogram(name.into(), Some(Unit::Seconds), text.into());
+    };
+    counter("omma_frames_received_total", "packets of video that arrived");
+    counter("omma_received_bytes_total", "bytes of video that arrived");
+    counter("omma_frames_decoded_total", "pictures decoded");
+    counter("omma_frames_analysed_total", "pictures seen by the detector");
+    counter("omma_frames_dropped_total", "pictures and packets not used, by reason");
+    counter("omma_camera_reconnects_total", "attempts to open a camera again");
+    counter("omma_crossings_total", "crossings of a line since the start of the process");
+    gauge("omma_people", None, "confirmed tracks of class person now");
+    gauge("omma_objects", None, "confirmed tracks of all classes now");
+    gauge("omma_zone_occupancy", None, "objects in a zone now");
+    gauge("omma_camera_state", None, "1 for the state that the camera is in");
+    gauge("omma_ring_bytes", Some(Unit::Bytes), "recent packets held in memory");
+    gauge("omma_event_queue_items", None, "events waiting to be stored");
+    gauge("omma_detector_queue_items", None, "pictures waiting for a detector");
+    gauge("omma_process_cpu_seconds", Some(Unit::Seconds), "processor time used");
+    gauge("omma_process_memory_bytes", Some(Unit::Bytes), "resident memory");
+    seconds("omma_stage_seconds", "time a picture spends in each stage");
+    seconds("omma_capture_to_event_seconds", "from a picture's arrival to its event stored");
+}
+
+/// Resident memory of this process (Linux, proc(5)); none elsewhere.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}

@@ -1,0 +1,175 @@
+//! The way of events into the store, and from there to everybody who listens.
+//!
+//! One thread writes, in order and in batches. Its queue is bounded and senders wait when it
+//! is full: from the rules on nothing is dropped. A store that refuses (disk full) is tried
+//! again until it accepts, and says so in readiness and log.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use omma_store::Store;
+use omma_types::Event;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::broadcast;
+
+use crate::error::EngineError;
+use crate::status::Message;
+use crate::telemetry::{CameraMetrics, Telemetry};
+
+const QUEUE_ITEMS: usize = 4096;
+const BATCH_ITEMS: usize = 256;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// When its picture arrived, and where to note how long it took from there.
+type Origin = Option<(Instant, Arc<CameraMetrics>)>;
+
+enum Item {
+    Event(Box<Event>, Origin),
+    /// Nothing follows.
+    Stop,
+}
+
+/// Sends events to the writer.
+#[derive(Clone)]
+pub(crate) struct EventSender(SyncSender<Item>);
+
+impl EventSender {
+    /// Hands over an event; waits while the queue is full. Not for async code.
+    pub(crate) fn send(&self, event: Event, origin: Origin) {
+        if self.0.send(Item::Event(Box::new(event), origin)).is_err() {
+            tracing::error!("an event came after the writer had stopped and is lost");
+        }
+    }
+}
+
+/// The thread that writes events.
+pub(crate) struct Writer {
+    sender: EventSender,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    trouble: Arc<Trouble>,
+}
+
+/// What is in the way of writing, and a bell that ends the waiting.
+#[derive(Default)]
+struct Trouble {
+    reason: Mutex<Option<String>>,
+    stopping: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(crate) fn start(
+        store: Store,
+        messages: broadcast::Sender<Message>,
+        telemetry: Arc<Telemetry>,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<Self, EngineError> {
+        let (sender, receiver) = sync_channel(QUEUE_ITEMS);
+        let trouble = Arc::new(Trouble::default());
+        let own = Arc::clone(&trouble);
+        let thread = std::thread::Builder::new()
+            .name("events".to_owned())
+            .spawn(move || write_all(&receiver, &store, &messages, &telemetry, &runtime, &own))
+            .map_err(|source| EngineError::System {
+                what: "cannot start the thread that stores events".to_owned(),
+                source,
+            })?;
+        Ok(Self { sender: EventSender(sender), thread: Mutex::new(Some(thread)), trouble })
+    }
+
+    /// A way to hand over events.
+    pub(crate) fn sender(&self) -> EventSender {
+        self.sender.clone()
+    }
+
+    /// Why events can't be stored at the moment, if so.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.reason.lock().clone()
+    }
+
+    /// Waits until the queue has been written. Events sent later are lost, so cameras and
+    /// detectors are stopped first. A store that keeps refusing is given up.
+    pub(crate) fn stop(&self) {
+        if self.sender.0.send(Item::Stop).is_err() {
+            return;
+        }
+        *self.trouble.stopping.lock() = true;
+        self.trouble.bell.notify_all();
+        let thread = self.thread.lock().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that stores events ended in a panic");
+        }
+    }
+}
+
+fn write_all(
+    queue: &Receiver<Item>,
+    store: &Store,
+    messages: &broadcast::Sender<Message>,
+    telemetry: &Telemetry,
+    runtime: &tokio::runtime::Handle,
+    trouble: &Trouble,
+) {
+    let mut stopping = false;
+    while !stopping {
+        let mut batch: Vec<(Event, Origin)> = Vec::new();
+        let first = match queue.recv_timeout(UPKEEP_EVERY) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                telemetry.upkeep();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        for item in std::iter::once(first).chain(queue.try_iter()).take(BATCH_ITEMS) {
+            match item {
+                Item::Event(event, origin) => batch.push((*event, origin)),
+                Item::Stop => stopping = true,
+            }
+        }
+        telemetry.event_queue.set(batch.len() as f64);
+        let (events, origins): (Vec<Event>, Vec<Origin>) = batch.into_iter().unzip();
+        let Some(numbers) = append(store, &events, runtime, trouble) else {
+            tracing::error!(events = events.len(), "events could not be stored before the end");
+            return;
+        };
+        for ((event, origin), number) in events.into_iter().zip(origins).zip(numbers) {
+            if let Some((arrival, metrics)) = origin {
+                metrics.event_latency.record(arrival.elapsed().as_secs_f64());
+            }
+            // Nobody listens: that is no failure.
+            drop(messages.send(Message::Event(number, Arc::new(event))));
+        }
+        telemetry.event_queue.set(0.0);
+    }
+}
+
+/// Stores the events, however long it takes; none when the engine ends before.
+fn append(
+    store: &Store,
+    events: &[Event],
+    runtime: &tokio::runtime::Handle,
+    trouble: &Trouble,
+) -> Option<Vec<i64>> {
+    loop {
+        match runtime.block_on(store.append(events)) {
+            Ok(numbers) => {
+                *trouble.reason.lock() = None;
+                return Some(numbers);
+            }
+            Err(error) => {
+                tracing::error!(%error, "events cannot be stored; trying again");
+                *trouble.reason.lock() = Some(error.to_string());
+                let mut stopping = trouble.stopping.lock();
+                if *stopping {
+                    return None;
+                }
+                trouble.bell.wait_for(&mut stopping, RETRY_AFTER);
+            }
+        }
+    }
+}

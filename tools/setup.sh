@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Makes a Debian machine ready to build or test Omma. What is there already is left alone,
+# so a second run takes no time and needs no network.
+#
+# usage: tools/setup.sh build|test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+purpose=${1:?usage: tools/setup.sh build|test}
+
+build_packages=(
+  build-essential clang libclang-dev pkg-config
+  libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev
+  libswresample-dev libswscale-dev libturbojpeg0-dev
+)
+test_packages=(
+  chromium curl ffmpeg
+  gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav gstreamer1.0-plugins-bad
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly python3-gi
+)
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+install_packages() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+      missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  echo "setup: installing ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+install_rust() {
+  command -v cargo >/dev/null && return
+  [ -x "$HOME/.cargo/bin/cargo" ] && return
+  echo "setup: installing Rust with rustup"
+  install_packages ca-certificates curl
+  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+    sh -s -- -y --profile minimal --component clippy --component rustfmt
+}
+
+# ONNX Runtime's library comes out of its official Python wheel; without it Omma uses the
+# engine that is built in.
+onnxruntime_version=1.31.1
+install_onnxruntime() {
+  local dir=.setup/onnxruntime
+  [ -e "$dir/libonnxruntime.so.$onnxruntime_version" ] && return
+  echo "setup: fetching ONNX Runtime $onnxruntime_version"
+  python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+  rm -rf "$dir" && mkdir -p "$dir"
+  if ! python3 -m pip download -q --no-deps --only-binary=:all: -d "$dir" \
+    "onnxruntime==$onnxruntime_version"; then
+    echo "setup: ONNX Runtime cannot be had here; the built-in engine is used"
+    return
+  fi
+  python3 - "$dir" <<'PYTHON'
+import glob, os, sys, zipfile
+folder = sys.argv[1]
+wheel = glob.glob(os.path.join(folder, "*.whl"))[0]
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        if name.startswith("onnxruntime/capi/libonnxruntime.so"):
+            with open(os.path.join(folder, os.path.basename(name)), "wb") as out:
+                out.write(archive.read(name))
+os.remove(wheel)
+PYTHON
+}
+
+install_packages "${build_packages[@]}"
+install_rust
+install_onnxruntime
+if [ "$purpose" = test ]; then
+  install_packages "${test_packages[@]}"
+fi

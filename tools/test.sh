@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs all tests, then says what was skipped and why.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# The binary first: end-to-end tests run it.
+cargo build --locked -p omma || exit 1
+# --show-output: a test that skips says so on its output, which is hidden otherwise.
+cargo test --workspace --locked --no-fail-fast -- --show-output 2>&1 | tee "$log" |
+  grep -vE '^(running [0-9]+ tests?|)$|^test .* \.\.\. ok$|^successes:$|^---- .* stdout ----$|^    [a-z_:0-9]+$'
+status=${PIPESTATUS[0]}
+echo
+if grep -q '^skipped: ' "$log"; then
+  echo "What was skipped, and why:"
+  grep '^skipped: ' "$log" | sort | uniq -c | sed 's/^/  /'
+else
+  echo "Nothing was skipped."
+fi
+sum() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) total += $(i - 1) } END { print total + 0 }' "$log"; }
+echo "$(sum passed) passed, $(sum failed) failed"
+exit "$status"
