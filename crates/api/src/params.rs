@@ -21,10 +21,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> ApiResult<Self> {
         Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|rejection| {
-            ApiError::invalid(
-                rejection.body_text(),
-                "see /api/v1/openapi.json for what can be asked",
-            )
+            let text = rejection.body_text();
+            // The library's own opening says less than what follows it.
+            let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            ApiError::invalid(reason, "see /api/v1/openapi.json for what can be asked")
         })
     }
 }
