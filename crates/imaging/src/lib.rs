@@ -4,6 +4,23 @@
 //! detector's tensor is made from the planes in one pass, boxes are drawn on the planes, and
 //! JPEG and H.264 encoders take the planes. A full-size RGB copy is never made.
 
+mod canvas;
+mod color;
+mod error;
+mod jpeg;
+mod letterbox;
+mod mask;
+mod overlay;
 mod picture;
+mod redact;
+mod resize;
+mod text;
 
+pub use canvas::{Anchor, Canvas, LabelStyle, Painter};
+pub use color::{Color, Yuv};
+pub use error::ImagingError;
+pub use jpeg::JpegEncoder;
+pub use letterbox::{ChannelOrder, Fit, Layout, Letterbox, Mapping, TensorSpec};
+pub use overlay::{LineMark, Overlay, TrackMark, ZoneMark};
 pub use picture::{ColorMatrix, ColorRange, Plane, YuvImage, YuvView};
+pub use redact::Redaction;

@@ -130,12 +130,18 @@ impl YuvImage {
         }
     }
 
+    /// Gives this picture another size (at least 1x1) and meaning; its samples are then
+    /// whatever they were before, or black where the size changed.
+    pub(crate) fn prepare(&mut self, size: Size, range: ColorRange, matrix: ColorMatrix) {
+        if self.size != size {
+            *self = Self::black(size, range, matrix);
+        }
+        (self.range, self.matrix) = (range, matrix);
+    }
+
     /// Makes this picture a copy of `source`, size included.
     pub fn copy_from(&mut self, source: &YuvView<'_>) {
-        if self.size != source.size() {
-            *self = Self::black(source.size(), source.range, source.matrix);
-        }
-        (self.range, self.matrix) = (source.range, source.matrix);
+        self.prepare(source.size(), source.range, source.matrix);
         for (mine, theirs) in
             [(&mut self.y, source.y), (&mut self.u, source.u), (&mut self.v, source.v)]
         {

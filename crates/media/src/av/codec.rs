@@ -1,0 +1,272 @@
+//! Decoders and encoders.
+
+use std::ffi::CStr;
+use std::ptr::{self, NonNull};
+use std::{fmt, slice};
+
+use ffmpeg_next::ffi;
+use omma_imaging::{ColorMatrix, ColorRange};
+use omma_types::Size;
+
+use super::dict::{Dict, c_string};
+use super::frame::{av_matrix, av_range};
+use super::{AvError, AvFrame, AvPacket, check};
+use crate::Skip;
+
+/// What a decoder must know before the first packet.
+pub(crate) struct CodecParameters(NonNull<ffi::AVCodecParameters>);
+
+// SAFETY: a plain record with memory of its own.
+unsafe impl Send for CodecParameters {}
+// SAFETY: never changed after it was made.
+unsafe impl Sync for CodecParameters {}
+
+impl CodecParameters {
+    fn new() -> Result<Self, AvError> {
+        // SAFETY: no precondition; null means that memory is out.
+        NonNull::new(unsafe { ffi::avcodec_parameters_alloc() }).map(Self).ok_or(AvError::NO_MEMORY)
+    }
+
+    /// # Safety
+    /// `source` must point to valid parameters.
+    pub(super) unsafe fn copy_of(source: *const ffi::AVCodecParameters) -> Result<Self, AvError> {
+        let copy = Self::new()?;
+        // SAFETY: both are valid.
+        check(unsafe { ffi::avcodec_parameters_copy(copy.0.as_ptr(), source) })?;
+        Ok(copy)
+    }
+
+    pub(crate) fn try_clone(&self) -> Result<Self, AvError> {
+        // SAFETY: these parameters are valid.
+        unsafe { Self::copy_of(self.as_ptr()) }
+    }
+
+    pub(super) fn as_ptr(&self) -> *const ffi::AVCodecParameters {
+        self.0.as_ptr()
+    }
+
+    fn get(&self) -> &ffi::AVCodecParameters {
+        // SAFETY: valid until dropped.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// FFmpeg's name of the codec, e.g. `h264`.
+    pub(crate) fn codec_name(&self) -> &'static str {
+        // SAFETY: the name is a constant of FFmpeg, for any id.
+        let name = unsafe { CStr::from_ptr(ffi::avcodec_get_name(self.get().codec_id)) };
+        name.to_str().unwrap_or("unknown")
+    }
+
+    pub(crate) fn size(&self) -> Option<Size> {
+        let (width, height) =
+            (u32::try_from(self.get().width).ok()?, u32::try_from(self.get().height).ok()?);
+        (width > 0 && height > 0).then_some(Size::new(width, height))
+    }
+
+    /// The codec's header: SPS and PPS of H.264 in the container's form.
+    pub(crate) fn extradata(&self) -> &[u8] {
+        let parameters = self.get();
+        let length = usize::try_from(parameters.extradata_size).unwrap_or(0);
+        if parameters.extradata.is_null() || length == 0 {
+            return &[];
+        }
+        // SAFETY: FFmpeg keeps `extradata_size` bytes there.
+        unsafe { slice::from_raw_parts(parameters.extradata, length) }
+    }
+}
+
+impl Drop for CodecParameters {
+    fn drop(&mut self) {
+        let mut parameters = self.0.as_ptr();
+        // SAFETY: ours, and freed only here.
+        unsafe { ffi::avcodec_parameters_free(&raw mut parameters) };
+    }
+}
+
+impl fmt::Debug for CodecParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodecParameters")
+            .field("codec", &self.codec_name())
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An `AVCodecContext`, freed once.
+struct Context(NonNull<ffi::AVCodecContext>);
+
+impl Context {
+    fn new(codec: *const ffi::AVCodec) -> Result<Self, AvError> {
+        // SAFETY: the codec is FFmpeg's constant.
+        NonNull::new(unsafe { ffi::avcodec_alloc_context3(codec) })
+            .map(Self)
+            .ok_or(AvError::NO_MEMORY)
+    }
+
+    fn as_ptr(&self) -> *mut ffi::AVCodecContext {
+        self.0.as_ptr()
+    }
+
+    fn get_mut(&mut self) -> &mut ffi::AVCodecContext {
+        // SAFETY: valid until dropped, and borrowed mutably here.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        let mut context = self.0.as_ptr();
+        // SAFETY: ours, and freed only here.
+        unsafe { ffi::avcodec_free_context(&raw mut context) };
+    }
+}
+
+/// A header that announces larger pictures is taken for damage: each would cost 100 MB.
+const MAX_PIXELS: i64 = 8192 * 8192;
+
+pub(crate) struct DecoderContext(Context);
+
+// SAFETY: a context has no ties to a thread; `&mut self` keeps it to one at a time.
+unsafe impl Send for DecoderContext {}
+
+impl DecoderContext {
+    /// `threads` 0 lets FFmpeg choose. More than one decodes several pictures at a time and
+    /// delays the output by as many.
+    pub(crate) fn new(parameters: &CodecParameters, threads: u32) -> Result<Self, AvError> {
+        super::init();
+        // SAFETY: the result is FFmpeg's constant or null.
+        let codec = unsafe { ffi::avcodec_find_decoder(parameters.get().codec_id) };
+        if codec.is_null() {
+            return Err(AvError::DECODER_NOT_FOUND);
+        }
+        let mut context = Context::new(codec)?;
+        // SAFETY: both are valid; the parameters are copied.
+        check(unsafe {
+            ffi::avcodec_parameters_to_context(context.as_ptr(), parameters.as_ptr())
+        })?;
+        context.get_mut().thread_count = i32::try_from(threads).unwrap_or(0);
+        context.get_mut().max_pixels = MAX_PIXELS;
+        // SAFETY: a fresh context with its own codec.
+        check(unsafe { ffi::avcodec_open2(context.as_ptr(), codec, ptr::null_mut()) })?;
+        Ok(Self(context))
+    }
+
+    pub(crate) fn set_skip(&mut self, skip: Skip) {
+        self.0.get_mut().skip_frame = match skip {
+            Skip::None => ffi::AVDiscard::AVDISCARD_DEFAULT,
+            Skip::NonRef => ffi::AVDiscard::AVDISCARD_NONREF,
+            Skip::NonKey => ffi::AVDiscard::AVDISCARD_NONKEY,
+        };
+    }
+
+    /// None ends the stream: pictures still inside come out.
+    pub(crate) fn send(&mut self, packet: Option<&AvPacket>) -> Result<(), AvError> {
+        let packet = packet.map_or(ptr::null(), AvPacket::as_ptr);
+        // SAFETY: the context is open; the packet is only read, and referenced where needed.
+        check(unsafe { ffi::avcodec_send_packet(self.0.as_ptr(), packet) }).map(|_| ())
+    }
+
+    /// `AGAIN` where the decoder wants another packet first, `END` after the last picture.
+    pub(crate) fn receive(&mut self, frame: &mut AvFrame) -> Result<(), AvError> {
+        // SAFETY: the context is open; the frame is ours and is blanked first.
+        check(unsafe { ffi::avcodec_receive_frame(self.0.as_ptr(), frame.as_mut_ptr()) })
+            .map(|_| ())
+    }
+
+    /// Forgets all that was sent; the next packet should be a keyframe.
+    pub(crate) fn reset(&mut self) {
+        // SAFETY: the context is open.
+        unsafe { ffi::avcodec_flush_buffers(self.0.as_ptr()) };
+    }
+}
+
+/// How to encode.
+pub(crate) struct EncoderSettings<'a> {
+    pub(crate) size: Size,
+    pub(crate) range: ColorRange,
+    pub(crate) matrix: ColorMatrix,
+    /// Ticks a second.
+    pub(crate) ticks: i32,
+    /// Pictures a second where constant.
+    pub(crate) frame_rate: Option<f64>,
+    /// Pictures from one keyframe to the next at most.
+    pub(crate) gop: u32,
+    /// 0 lets the encoder choose.
+    pub(crate) threads: u32,
+    /// The encoder's own options (`preset`, `crf`, `tune`).
+    pub(crate) options: &'a [(&'a str, String)],
+}
+
+/// An H.264 encoder for 8-bit 4:2:0 whose SPS and PPS stand apart from the packets.
+pub(crate) struct EncoderContext(Context);
+
+// SAFETY: a context has no ties to a thread; `&mut self` keeps it to one at a time.
+unsafe impl Send for EncoderContext {}
+
+impl EncoderContext {
+    fn find() -> Result<*const ffi::AVCodec, AvError> {
+        let name = c_string("libx264")?;
+        // SAFETY: the name ends with NUL; the result is FFmpeg's constant or null.
+        let codec = unsafe { ffi::avcodec_find_encoder_by_name(name.as_ptr()) };
+        if codec.is_null() { Err(AvError(ffi::AVERROR_ENCODER_NOT_FOUND)) } else { Ok(codec) }
+    }
+
+    /// Whether this FFmpeg has the encoder.
+    pub(crate) fn check_available() -> Result<(), AvError> {
+        Self::find().map(|_| ())
+    }
+
+    pub(crate) fn new(settings: &EncoderSettings<'_>) -> Result<Self, AvError> {
+        super::init();
+        let codec = Self::find()?;
+        let mut dict = Dict::new(settings.options)?;
+        let mut context = Context::new(codec)?;
+        let inner = context.get_mut();
+        let dimension = |n: u32| i32::try_from(n).or(Err(AvError::INVALID_ARGUMENT));
+        inner.width = dimension(settings.size.width)?;
+        inner.height = dimension(settings.size.height)?;
+        inner.pix_fmt = ffi::AVPixelFormat::AV_PIX_FMT_YUV420P;
+        inner.color_range = av_range(settings.range);
+        inner.colorspace = av_matrix(settings.matrix);
+        inner.time_base = ffi::AVRational { num: 1, den: settings.ticks };
+        if let Some(rate) = settings.frame_rate {
+            // SAFETY: pure computation.
+            inner.framerate = unsafe { ffi::av_d2q(rate, 100_000) };
+        }
+        inner.gop_size = dimension(settings.gop)?;
+        inner.thread_count = dimension(settings.threads)?;
+        inner.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as libc::c_int;
+        // SAFETY: a fresh context with its own codec; the options are taken out of the list.
+        check(unsafe { ffi::avcodec_open2(context.as_ptr(), codec, dict.as_mut()) })?;
+        Ok(Self(context))
+    }
+
+    /// What a decoder or a container must know of the stream.
+    pub(crate) fn parameters(&self) -> Result<CodecParameters, AvError> {
+        let parameters = CodecParameters::new()?;
+        // SAFETY: both are valid.
+        check(unsafe {
+            ffi::avcodec_parameters_from_context(parameters.0.as_ptr(), self.0.as_ptr())
+        })?;
+        Ok(parameters)
+    }
+
+    /// None ends the stream: packets still inside come out.
+    pub(crate) fn send(&mut self, frame: Option<&AvFrame>) -> Result<(), AvError> {
+        let frame = frame.map_or(ptr::null(), AvFrame::as_ptr);
+        // SAFETY: the context is open; the frame is only read, and referenced where needed.
+        check(unsafe { ffi::avcodec_send_frame(self.0.as_ptr(), frame) }).map(|_| ())
+    }
+
+    /// The next packet, if one is ready; None at the end too.
+    pub(crate) fn receive(&mut self) -> Result<Option<AvPacket>, AvError> {
+        let mut packet = AvPacket::new()?;
+        // SAFETY: the context is open, the packet is ours.
+        let code = unsafe { ffi::avcodec_receive_packet(self.0.as_ptr(), packet.as_mut_ptr()) };
+        match check(code) {
+            Ok(_) => Ok(Some(packet)),
+            Err(AvError::AGAIN | AvError::END) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Compressed video: sources, the GOP ring, decoders, encoders, writers, probing. The only
+//! room with FFmpeg; it knows nothing of detection, of the bus, or of Tokio.
+//!
+//! Every source yields compressed packets ([`Source`], [`Packet`]), also the simulated
+//! camera. Nothing is decoded unless somebody asks a [`Decoder`], and since the [`GopRing`]
+//! keeps the current group of pictures, whoever asks late misses nothing. Pictures stay in
+//! FFmpeg's own buffers and are shared, not copied ([`Picture`]).
+//!
+//! All calls block; callers run them on threads of their own. No call on a network source
+//! outlives its deadline, and [`Stop`] ends any wait.
+
+mod av;
+mod decoder;
+mod encoder;
+mod error;
+mod packet;
+mod ring;
+mod source;
+mod spec;
+mod stop;
+mod writer;
+
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, Skip};
+pub use error::MediaError;
+pub use packet::{Packet, StreamInfo};
+pub use ring::GopRing;
+pub use source::{Source, probe};
+pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
+pub use stop::Stop;
+pub use writer::{FrameRate, Layout, VideoWriter, WriterOptions};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_threads_share_can_be_shared() {
+        fn is_send<T: Send>() {}
+        fn is_shared<T: Send + Sync + Clone>() {}
+        is_send::<Source>();
+        is_send::<Decoder>();
+        is_send::<VideoWriter>();
+        is_send::<GopRing>();
+        is_shared::<Packet>();
+        is_shared::<Picture>();
+        is_shared::<StreamInfo>();
+        is_shared::<SourceSpec>();
+        is_shared::<Stop>();
+        is_shared::<MediaError>();
+    }
+}

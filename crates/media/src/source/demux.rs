@@ -1,0 +1,512 @@
+//! Sources that FFmpeg reads: files, network cameras, devices.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use omma_types::{ErrorKind, MediaTime, WallSource, WallTime};
+
+use super::pace::Pacer;
+use crate::av::{AvError, AvPacket, Input, Interrupt, VideoStream};
+use crate::spec::SourceKind;
+use crate::{MediaError, Packet, SourceSpec, Stop, StreamInfo, Transport};
+
+/// A camera's clock further away from ours than this was never set: arrival counts instead.
+const CLOCK_TRUST: Duration = Duration::from_secs(3600);
+/// How long to look at a live stream before it starts; nothing read meanwhile is lost.
+const ANALYZE_MICROS: &str = "3000000";
+/// Assumed where neither time stamps nor a frame rate exist.
+const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
+
+pub(super) struct Demuxed {
+    spec: SourceSpec,
+    stop: Stop,
+    input: Input,
+    stream: VideoStream,
+    info: StreamInfo,
+    clock: StreamClock,
+    pacer: Option<Pacer>,
+    /// How long it may be silent.
+    silence: Option<Duration>,
+    seq: u64,
+    /// Packets of the video stream in this pass through the file.
+    in_this_pass: u64,
+    opened_wall: WallTime,
+}
+
+impl Demuxed {
+    pub(super) fn open(spec: &SourceSpec, stop: &Stop) -> Result<Self, MediaError> {
+        let (input, stream) = open_video(spec, stop)?;
+        let container = input.format_name();
+        let info = StreamInfo {
+            codec: stream.parameters.codec_name(),
+            size: stream.parameters.size(),
+            frame_rate: stream.frame_rate,
+            time_base: stream.time_base,
+            has_audio: input.has_audio(),
+            duration: stream.duration,
+            frames: stream.frames,
+            container,
+            parameters: Arc::new(copy_parameters(&stream, spec)?),
+        };
+        // Motion JPEG over HTTP carries no time stamps; FFmpeg would invent 25 fps.
+        let by_arrival = matches!(spec.kind, SourceKind::Http(_))
+            && ["mpjpeg", "mjpeg"].contains(&info.container.as_str());
+        let has_pace = matches!(spec.kind, SourceKind::File(_) | SourceKind::Http(_));
+        let pacer = (spec.paced && has_pace && !by_arrival).then(Pacer::default);
+        let silence = spec.silence_limit(by_arrival);
+        Ok(Self {
+            silence,
+            clock: StreamClock::new(&stream, by_arrival),
+            spec: spec.clone(),
+            stop: stop.clone(),
+            input,
+            stream,
+            info,
+            pacer,
+            seq: 0,
+            in_this_pass: 0,
+            opened_wall: SystemTime::now().into(),
+        })
+    }
+
+    pub(super) fn info(&self) -> &StreamInfo {
+        &self.info
+    }
+
+    pub(super) fn read(&mut self) -> Result<Option<Packet>, MediaError> {
+        loop {
+            let Some(mut packet) = self.next_of_video()? else {
+                if self.is_cut_off() {
+                    return Err(self.cut_off_error());
+                }
+                if !(self.spec.looped && self.spec.is_file() && self.clock.has_progressed()) {
+                    return Ok(None);
+                }
+                self.start_again()?;
+                continue;
+            };
+            // Half a packet at the end of a cut-off file would become half a picture.
+            if packet.is_corrupt() && self.spec.is_file() {
+                continue;
+            }
+            self.in_this_pass += 1;
+            let times = self.clock.times_of(&mut packet, Instant::now());
+            if let Some(pacer) = &mut self.pacer {
+                let due = pacer.due(times.decode, Instant::now());
+                if self.stop.wait_until(due) {
+                    return Err(MediaError::stopped(self.spec.name()));
+                }
+            }
+            let (wall, wall_source) = self.wall_of(&times);
+            let seq = self.seq;
+            self.seq += u64::from(!packet.is_hidden());
+            return Ok(Some(Packet {
+                seq,
+                pts: times.media,
+                keyframe: packet.is_keyframe(),
+                arrival: Instant::now(),
+                wall,
+                wall_source,
+                pts_is_known: times.is_known,
+                data: Arc::new(packet),
+            }));
+        }
+    }
+
+    /// The next packet of the video stream as FFmpeg gives it; None at the end.
+    fn next_of_video(&mut self) -> Result<Option<AvPacket>, MediaError> {
+        let no_memory = |_| MediaError::out_of_memory(self.spec.name());
+        let mut packet = AvPacket::new().map_err(no_memory)?;
+        self.input.interrupt().set_limit(self.silence);
+        loop {
+            if self.stop.is_stopped() {
+                return Err(MediaError::stopped(self.spec.name()));
+            }
+            match self.input.read(&mut packet) {
+                Ok(()) if packet.stream_index() == self.stream.index => return Ok(Some(packet)),
+                Ok(()) => packet.clear(),
+                // Devices are asked without blocking, since FFmpeg could not be interrupted.
+                Err(AvError::AGAIN) if !self.input.interrupt().has_expired() => {
+                    if self.stop.wait(Duration::from_millis(5)) {
+                        return Err(MediaError::stopped(self.spec.name()));
+                    }
+                }
+                Err(AvError::END)
+                    if !self.is_endless() && !self.input.interrupt().has_expired() =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.read_error(error)),
+            }
+        }
+    }
+
+    /// Whether the end of this source can only mean that something broke.
+    fn is_endless(&self) -> bool {
+        matches!(self.spec.kind, SourceKind::Rtsp(_) | SourceKind::Rtmp(_) | SourceKind::V4l2(_))
+    }
+
+    fn read_error(&self, error: AvError) -> MediaError {
+        let name = self.spec.name();
+        if self.stop.is_stopped() {
+            return MediaError::stopped(name);
+        }
+        if self.input.interrupt().has_expired() {
+            let limit = self.silence.unwrap_or_default().as_secs_f64();
+            return MediaError::new(
+                ErrorKind::Timeout,
+                name,
+                format!("connected, but no picture came for {limit:.1} s"),
+                "check the camera and the network",
+            );
+        }
+        if self.spec.is_file() && error == AvError::INVALID_DATA {
+            return self.cut_off_error();
+        }
+        MediaError::from_network(name, error)
+    }
+
+    /// Whether a file ended before all packets came that its index names.
+    fn is_cut_off(&self) -> bool {
+        self.spec.is_file() && self.in_this_pass < self.input.indexed_packets(self.stream.index)
+    }
+
+    fn cut_off_error(&self) -> MediaError {
+        MediaError::new(
+            ErrorKind::Corrupt,
+            self.spec.name(),
+            format!("damaged or cut off after {} pictures", self.in_this_pass),
+            "copy or record it again; what came before is good",
+        )
+    }
+
+    /// Opens the file anew at its end: right for every container, also those in which FFmpeg
+    /// can't seek, and cheap for files.
+    fn start_again(&mut self) -> Result<(), MediaError> {
+        let (input, stream) = open_video(&self.spec, &self.stop)?;
+        if stream.parameters.codec_name() != self.info.codec
+            || stream.time_base != self.stream.time_base
+        {
+            return Err(MediaError::new(
+                ErrorKind::Corrupt,
+                self.spec.name(),
+                "the file was replaced by another kind of video while it was played",
+                "start this source again",
+            ));
+        }
+        self.clock.start_again(&stream);
+        self.in_this_pass = 0;
+        (self.input, self.stream) = (input, stream);
+        Ok(())
+    }
+
+    fn wall_of(&self, times: &Times) -> (WallTime, WallSource) {
+        let now: WallTime = SystemTime::now().into();
+        if self.spec.is_file() && !self.spec.paced {
+            let since = Duration::from_nanos(u64::try_from(times.media.as_nanos()).unwrap_or(0));
+            return (self.opened_wall + since, WallSource::Arrival);
+        }
+        if let (SourceKind::Rtsp(_), Some(zero)) = (&self.spec.kind, self.input.start_wall_micros())
+        {
+            let sent = WallTime::from_micros(zero.saturating_add(times.raw.as_nanos() / 1000));
+            if sent.since(now) < CLOCK_TRUST && now.since(sent) < CLOCK_TRUST {
+                return (sent, WallSource::SenderReport);
+            }
+        }
+        (now, WallSource::Arrival)
+    }
+}
+
+/// The times of one packet.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// When to show it, from the stream's start, going on over loops.
+    media: MediaTime,
+    /// When to decode it, on the same clock: what pacing follows.
+    decode: MediaTime,
+    /// When to show it in the stream's own, unshifted time.
+    raw: MediaTime,
+    /// Whether the stream gave `media` itself.
+    is_known: bool,
+}
+
+/// Turns ticks into times that start near zero and go on where a file loops.
+struct StreamClock {
+    time_base: (i32, i32),
+    by_arrival: bool,
+    first_arrival: Option<Instant>,
+    /// First time stamp of this pass through the file.
+    zero: Option<i64>,
+    /// Added to time stamps in this pass.
+    offset: i64,
+    /// Where the next pass begins.
+    end: i64,
+    /// Assumed duration of a packet in ticks.
+    interval: i64,
+    last_decode: Option<i64>,
+}
+
+impl StreamClock {
+    fn new(stream: &VideoStream, by_arrival: bool) -> Self {
+        let tick = f64::from(stream.time_base.0) / f64::from(stream.time_base.1.max(1));
+        let interval = stream.frame_rate.map_or(FALLBACK_INTERVAL.as_secs_f64(), |rate| 1.0 / rate);
+        Self {
+            time_base: stream.time_base,
+            by_arrival,
+            first_arrival: None,
+            zero: stream.start,
+            offset: 0,
+            end: i64::MIN,
+            interval: if tick > 0.0 { ((interval / tick).round() as i64).max(1) } else { 1 },
+            last_decode: None,
+        }
+    }
+
+    /// Whether this pass gave any packet.
+    fn has_progressed(&self) -> bool {
+        self.last_decode.is_some()
+    }
+
+    fn start_again(&mut self, stream: &VideoStream) {
+        self.zero = stream.start;
+        self.offset = self.end;
+        self.last_decode = None;
+    }
+
+    fn media(&self, ticks: i64) -> MediaTime {
+        MediaTime::from_ticks(ticks, self.time_base.0, self.time_base.1)
+    }
+
+    /// The packet's times; moves its time stamps so that they go on over loops.
+    fn times_of(&mut self, packet: &mut AvPacket, arrival: Instant) -> Times {
+        let next = self.last_decode.map(|last| last.saturating_add(self.interval));
+        let (pts, dts) = (packet.pts(), packet.dts());
+        let fallback = dts.or(next).or(self.zero).unwrap_or(0);
+        let shown = pts.unwrap_or(fallback);
+        let decoded = dts.or(pts).unwrap_or(fallback);
+        let zero = *self.zero.get_or_insert(shown);
+        let duration = if packet.duration() > 0 { packet.duration() } else { self.interval };
+        self.last_decode = Some(decoded);
+        packet.shift(self.offset);
+        if packet.duration() == 0 {
+            packet.set_duration(duration);
+        }
+        let place = |ticks: i64| ticks.saturating_sub(zero).saturating_add(self.offset);
+        let (media, decode) = (place(shown), place(decoded));
+        self.end = self.end.max(media.saturating_add(duration));
+        if self.by_arrival {
+            let first = *self.first_arrival.get_or_insert(arrival);
+            let media = MediaTime::ZERO + arrival.saturating_duration_since(first);
+            return Times { media, decode: media, raw: media, is_known: true };
+        }
+        Times {
+            media: self.media(media),
+            decode: self.media(decode),
+            raw: self.media(shown),
+            is_known: pts.is_some(),
+        }
+    }
+}
+
+fn copy_parameters(
+    stream: &VideoStream,
+    spec: &SourceSpec,
+) -> Result<crate::av::CodecParameters, MediaError> {
+    stream.parameters.try_clone().map_err(|_error| MediaError::out_of_memory(spec.name()))
+}
+
+/// Opens the source and finds its video stream.
+fn open_video(spec: &SourceSpec, stop: &Stop) -> Result<(Input, VideoStream), MediaError> {
+    let started = Instant::now();
+    let mut input = match &spec.kind {
+        SourceKind::File(path) => open_file(spec, path, stop)?,
+        SourceKind::Rtsp(url) => open_rtsp(spec, url, stop)?,
+        SourceKind::Rtmp(url) => {
+            open_url(spec, url, None, &live_options(&[("rtmp_live", "live")]), stop)?
+        }
+        SourceKind::Http(url) => open_url(spec, url, None, &live_options(&[]), stop)?,
+        SourceKind::V4l2(device) => {
+            open_url(spec, device, Some("video4linux2"), &live_options(&[]), stop)?
+        }
+        SourceKind::Producer(_) => {
+            return Err(MediaError::new(
+                ErrorKind::Internal,
+                spec.name(),
+                "a producer is not read by FFmpeg",
+                "report this as a bug",
+            ));
+        }
+    };
+    let name = spec.name();
+    // An MP4's header says all that is needed; looking into the packets would decode some.
+    let container = input.format_name();
+    let has_header = container.starts_with("mov,mp4") || container.starts_with("matroska");
+    if !(spec.is_file() && has_header && input.header_says_all()) {
+        if !spec.is_file() {
+            let left = spec.open_timeout.saturating_sub(started.elapsed());
+            input.interrupt().set_limit(Some(left));
+        }
+        let found = input.find_stream_info();
+        if stop.is_stopped() {
+            return Err(MediaError::stopped(name));
+        }
+        if input.interrupt().has_expired() {
+            return Err(open_timeout_error(spec));
+        }
+        found.map_err(|error| open_error(spec, error))?;
+    }
+    let stream = input
+        .select_video()
+        .map_err(|_error| MediaError::out_of_memory(name))?
+        .ok_or_else(|| {
+            let sound = if input.has_audio() { "only sound, no video" } else { "no video" };
+            MediaError::new(
+                ErrorKind::Invalid,
+                name,
+                format!("it has {sound} stream"),
+                "give a source with pictures",
+            )
+        })?;
+    // FFmpeg plays text files as films of a terminal.
+    let codec = stream.parameters.codec_name();
+    if ["none", "ansi"].contains(&codec) {
+        return Err(open_error(spec, AvError::INVALID_DATA));
+    }
+    Ok((input, stream))
+}
+
+fn live_options(more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    // The frame rate is not measured: it would cost up to 20 pictures of delay.
+    let common = [("analyzeduration", ANALYZE_MICROS), ("fpsprobesize", "0")];
+    common.iter().chain(more).map(|&(name, value)| (name, value.to_owned())).collect()
+}
+
+fn open_file(spec: &SourceSpec, path: &Path, stop: &Stop) -> Result<Input, MediaError> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let name = spec.name();
+    let file = fs::File::open(path).map_err(|error| MediaError::from_reading(name, &error))?;
+    let facts = file.metadata().map_err(|error| MediaError::from_reading(name, &error))?;
+    let refuse = |kind, reason: &str, advice| Err(MediaError::new(kind, name, reason, advice));
+    if facts.is_dir() {
+        return refuse(ErrorKind::Invalid, "it is a folder", "give the name of a video file");
+    }
+    if !facts.is_file() {
+        return refuse(
+            ErrorKind::Unsupported,
+            "it is no regular file",
+            "give a video file, or v4l2:/dev/videoN for a camera device",
+        );
+    }
+    if facts.len() == 0 {
+        return refuse(ErrorKind::Corrupt, "the file is empty", "copy or record it again");
+    }
+    let mut url = b"file:".to_vec();
+    url.extend_from_slice(path.as_os_str().as_bytes());
+    let interrupt = Interrupt::new(stop);
+    Input::open(&url, None, &[], interrupt).map_err(|(error, _)| {
+        if stop.is_stopped() { MediaError::stopped(name) } else { open_error(spec, error) }
+    })
+}
+
+/// TCP first: nothing gets lost on the way. Where the server has no TCP, UDP.
+fn open_rtsp(spec: &SourceSpec, url: &str, stop: &Stop) -> Result<Input, MediaError> {
+    let attempt = |transport: &str| {
+        let options = live_options(&[("rtsp_transport", transport), ("max_delay", "200000")]);
+        open_raw(spec, url, None, &options, stop)
+    };
+    let result = match spec.transport {
+        Transport::Tcp => attempt("tcp"),
+        Transport::Udp => attempt("udp"),
+        Transport::Auto => match attempt("tcp") {
+            Err(Failure::FFmpeg(
+                AvError::PROTOCOL_NOT_SUPPORTED
+                | AvError::INVALID_DATA
+                | AvError::BAD_REQUEST
+                | AvError::OTHER_4XX,
+            )) => {
+                tracing::debug!(source = spec.name(), "no rtsp over tcp, trying udp");
+                attempt("udp")
+            }
+            other => other,
+        },
+    };
+    result.map_err(|failure| failure.into_error(spec))
+}
+
+fn open_url(
+    spec: &SourceSpec,
+    url: &str,
+    format: Option<&str>,
+    options: &[(&str, String)],
+    stop: &Stop,
+) -> Result<Input, MediaError> {
+    open_raw(spec, url, format, options, stop).map_err(|failure| failure.into_error(spec))
+}
+
+enum Failure {
+    Stopped,
+    TimedOut,
+    FFmpeg(AvError),
+}
+
+impl Failure {
+    fn into_error(self, spec: &SourceSpec) -> MediaError {
+        match self {
+            Self::Stopped => MediaError::stopped(spec.name()),
+            Self::TimedOut => open_timeout_error(spec),
+            Self::FFmpeg(error) => open_error(spec, error),
+        }
+    }
+}
+
+fn open_raw(
+    spec: &SourceSpec,
+    url: &str,
+    format: Option<&str>,
+    options: &[(&str, String)],
+    stop: &Stop,
+) -> Result<Input, Failure> {
+    let interrupt = Interrupt::new(stop);
+    interrupt.set_limit(Some(spec.open_timeout));
+    Input::open(url.as_bytes(), format, options, interrupt).map_err(|(error, interrupt)| {
+        if stop.is_stopped() {
+            Failure::Stopped
+        } else if interrupt.has_expired() {
+            Failure::TimedOut
+        } else {
+            Failure::FFmpeg(error)
+        }
+    })
+}
+
+fn open_timeout_error(spec: &SourceSpec) -> MediaError {
+    MediaError::new(
+        ErrorKind::Timeout,
+        spec.name(),
+        format!("no picture came within {:.1} s of opening", spec.open_timeout.as_secs_f64()),
+        "check the camera and the network",
+    )
+}
+
+fn open_error(spec: &SourceSpec, error: AvError) -> MediaError {
+    if !spec.is_file() {
+        return MediaError::from_network(spec.name(), error);
+    }
+    match error {
+        AvError::INVALID_DATA | AvError::END | AvError::IO => MediaError::new(
+            ErrorKind::Corrupt,
+            spec.name(),
+            "it is no video file, or it was cut off before its index was written",
+            "check the file with ffprobe, or record it again",
+        ),
+        AvError::NO_MEMORY => MediaError::out_of_memory(spec.name()),
+        other => MediaError::new(
+            ErrorKind::Corrupt,
+            spec.name(),
+            other.text(),
+            "check the file with ffprobe",
+        ),
+    }
+}

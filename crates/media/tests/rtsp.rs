@@ -1,0 +1,381 @@
+//! Network cameras: GStreamer's RTSP server, and servers that misbehave.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should stop")]
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::ffmpeg;
+use omma_media::{
+    Decoder, DecoderOptions, MediaError, Packet, Source, SourceSpec, Stop, Transport,
+};
+use omma_types::{ErrorKind, Size, WallSource};
+
+/// Generous: a loaded machine must not fail a test.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A running RTSP server, killed when dropped.
+struct Camera {
+    process: Child,
+    port: u16,
+}
+
+impl Camera {
+    /// None, with a printed reason, where GStreamer's server is not installed.
+    fn start(arguments: &[&str]) -> Option<Self> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rtsp_server.py");
+        let mut process = Command::new("/usr/bin/python3")
+            .arg(script)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| eprintln!("skipped: no python3 for the rtsp server ({error})"))
+            .ok()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(port) = line.strip_prefix("port ").and_then(|p| p.trim().parse().ok()) else {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            eprintln!(
+                "skipped: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi \
+                       gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
+            );
+            return None;
+        };
+        Some(Self { process, port })
+    }
+
+    fn address(&self, credentials: &str, path: &str) -> String {
+        format!("rtsp://{credentials}127.0.0.1:{}/{path}", self.port)
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spec(address: &str) -> SourceSpec {
+    SourceSpec::parse(address).unwrap().open_timeout(SOON)
+}
+
+fn open(spec: &SourceSpec) -> Result<Source, MediaError> {
+    Source::open(spec, &Stop::new())
+}
+
+fn error_of(spec: &SourceSpec) -> MediaError {
+    match open(spec) {
+        Ok(_) => panic!("{} can be opened", spec.name()),
+        Err(error) => error,
+    }
+}
+
+fn take(source: &mut Source, count: usize) -> Vec<Packet> {
+    (0..count).map(|_| source.read().unwrap().expect("a camera has no end")).collect()
+}
+
+#[test]
+fn a_camera_is_read_and_decoded_over_each_transport() {
+    let cases: [(&[&str], Transport); 4] = [
+        (&["--tcp-only"], Transport::Tcp),
+        (&["--udp-only"], Transport::Udp),
+        (&["--tcp-only"], Transport::Auto),
+        (&["--udp-only"], Transport::Auto),
+    ];
+    for (arguments, transport) in cases {
+        let Some(camera) = Camera::start(arguments) else { return };
+        let mut source = open(&spec(&camera.address("", "cam")).transport(transport)).unwrap();
+        let info = source.info().clone();
+        assert_eq!((info.codec, info.size), ("h264", Some(Size::new(320, 240))), "{arguments:?}");
+        let packets = take(&mut source, 30);
+        let mut decoder = Decoder::new(&info, DecoderOptions::default()).unwrap();
+        let mut stamps = Vec::new();
+        for packet in &packets {
+            decoder.send(packet).unwrap();
+            while let Some(picture) = decoder.receive().unwrap() {
+                stamps.push(picture.stamp());
+            }
+        }
+        assert!(stamps.len() >= 14, "{transport:?}: {} pictures of 30 packets", stamps.len());
+        assert!(packets.iter().filter(|p| p.keyframe).count() >= 1);
+        assert!(stamps.windows(2).all(|pair| pair[0].media < pair[1].media), "{stamps:?}");
+        assert!(stamps.windows(2).all(|pair| pair[0].seq < pair[1].seq), "{stamps:?}");
+    }
+}
+
+#[test]
+fn a_transport_that_the_camera_does_not_offer_is_unsupported() {
+    let Some(camera) = Camera::start(&["--udp-only"]) else { return };
+    let error = error_of(&spec(&camera.address("", "cam")).transport(Transport::Tcp));
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[test]
+fn the_cameras_clock_is_taken_from_its_sender_reports() {
+    let Some(camera) = Camera::start(&["--tcp-only"]) else { return };
+    let mut source = open(&spec(&camera.address("", "cam"))).unwrap();
+    let deadline = Instant::now() + SOON;
+    loop {
+        let packet = source.read().unwrap().unwrap();
+        if packet.wall_source == WallSource::SenderReport {
+            let now = omma_types::WallTime::from(std::time::SystemTime::now());
+            assert!(now.since(packet.wall) < Duration::from_secs(5), "{} {now}", packet.wall);
+            assert!(packet.wall.since(now) < Duration::from_secs(1), "{} {now}", packet.wall);
+            return;
+        }
+        assert!(Instant::now() < deadline, "no sender report came");
+    }
+}
+
+#[test]
+fn credentials_and_paths_are_judged_by_the_camera() {
+    let Some(camera) = Camera::start(&["--user", "bob", "--password", "ge:heim"]) else { return };
+    let mut source = open(&spec(&camera.address("bob:ge:heim@", "cam"))).unwrap();
+    take(&mut source, 3);
+    for credentials in ["bob:falsch@", ""] {
+        let error = error_of(&spec(&camera.address(credentials, "cam")));
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+        assert!(!error.to_string().contains("falsch"), "{error}");
+    }
+    let Some(camera) = Camera::start(&[]) else { return };
+    let error = error_of(&spec(&camera.address("", "nowhere")));
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[test]
+fn a_camera_that_dies_is_noticed() {
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let Some(mut camera) = Camera::start(&[]) else { return };
+        let spec = spec(&camera.address("", "cam"))
+            .transport(transport)
+            .read_timeout(Duration::from_secs(3));
+        let mut source = open(&spec).unwrap();
+        take(&mut source, 5);
+        camera.kill();
+        let died = Instant::now();
+        let error = loop {
+            match source.read() {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("a camera has no end"),
+                Err(error) => break error,
+            }
+        };
+        assert!(
+            [ErrorKind::Unreachable, ErrorKind::Timeout].contains(&error.kind()),
+            "{transport:?}: {error}"
+        );
+        assert!(died.elapsed() < SOON, "{transport:?}");
+    }
+}
+
+#[test]
+fn a_closed_port_is_unreachable() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for address in [
+        format!("rtsp://u:geheim@127.0.0.1:{port}/cam"),
+        format!("http://u:geheim@127.0.0.1:{port}/clip.mp4"),
+        format!("rtmp://u:geheim@127.0.0.1:{port}/live/cam"),
+    ] {
+        let error = error_of(&spec(&address));
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
+        assert!(!error.to_string().contains("geheim"), "{error}");
+    }
+}
+
+/// Accepts connections and hands each to `answer` on a thread of its own.
+fn serve(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = std::sync::Arc::new(answer);
+    std::thread::Builder::new()
+        .name("server".to_owned())
+        .spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let answer = std::sync::Arc::clone(&answer);
+                std::thread::Builder::new()
+                    .name("connection".to_owned())
+                    .spawn(move || answer(stream))
+                    .unwrap();
+            }
+        })
+        .unwrap();
+    port
+}
+
+/// Keeps the connection open and says nothing until the other side hangs up.
+fn stay_silent(mut stream: TcpStream) {
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+}
+
+#[test]
+fn a_silent_server_is_given_up_in_time() {
+    let port = serve(stay_silent);
+    for scheme in ["rtsp", "http", "rtmp"] {
+        let started = Instant::now();
+        let address = format!("{scheme}://127.0.0.1:{port}/cam/x");
+        let error = error_of(&spec(&address).open_timeout(Duration::from_millis(400)));
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(started.elapsed() < Duration::from_secs(8), "{scheme}");
+    }
+}
+
+#[test]
+fn a_stop_ends_opening() {
+    let (connected, wait) = std::sync::mpsc::sync_channel(1);
+    let port = serve(move |stream| {
+        connected.send(()).unwrap();
+        stay_silent(stream);
+    });
+    let stop = Stop::new();
+    let opener = {
+        let (stop, spec) = (stop.clone(), spec(&format!("rtsp://127.0.0.1:{port}/cam")));
+        std::thread::Builder::new()
+            .name("opener".to_owned())
+            .spawn(move || Source::open(&spec, &stop).err())
+            .unwrap()
+    };
+    wait.recv_timeout(SOON).unwrap();
+    let started = Instant::now();
+    stop.stop();
+    let error = opener.join().unwrap().expect("nothing to open");
+    assert!(error.is_stopped(), "{error}");
+    assert!(started.elapsed() < SOON / 2);
+}
+
+#[test]
+fn a_stop_ends_reading() {
+    let Some(camera) = Camera::start(&["--tcp-only"]) else { return };
+    let stop = Stop::new();
+    let mut source = Source::open(&spec(&camera.address("", "cam")), &stop).unwrap();
+    take(&mut source, 2);
+    stop.stop();
+    assert!(source.read().unwrap_err().is_stopped());
+}
+
+/// Reads the head of a request; the path is its second word.
+fn path_of(stream: &TcpStream) -> String {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().and_then(Result::ok).unwrap_or_default();
+    for line in lines {
+        if line.map_or(true, |line| line.is_empty()) {
+            break;
+        }
+    }
+    first.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+fn reply(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    // The reader may have hung up already.
+    let _gone = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+}
+
+#[test]
+fn http_gives_files_hls_and_clear_refusals() {
+    let dir = tempfile::tempdir().unwrap();
+    ffmpeg(
+        dir.path(),
+        "-f lavfi -i testsrc=size=128x96:rate=25:duration=2 -c:v libx264 -g 25 -bf 0 \
+         -pix_fmt yuv420p a.mp4",
+    );
+    ffmpeg(dir.path(), "-i a.mp4 -c copy -f hls -hls_time 1 -hls_list_size 0 a.m3u8");
+    let root = dir.path().to_owned();
+    let port = serve(move |mut stream| {
+        let path = path_of(&stream);
+        let file = root.join(path.trim_start_matches('/'));
+        match (path.as_str(), std::fs::read(&file)) {
+            ("/secret.mp4", _) => reply(&mut stream, "401 Unauthorized", "text/plain", b""),
+            ("/broken.m3u8", _) => {
+                let text = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nmissing.ts\n";
+                reply(&mut stream, "200 OK", "application/vnd.apple.mpegurl", text);
+            }
+            ("/page", _) => reply(&mut stream, "200 OK", "text/html", b"<html>Hello!</html>"),
+            ("/error", _) => reply(&mut stream, "503 Busy", "text/plain", b""),
+            (_, Ok(body)) => reply(&mut stream, "200 OK", "application/octet-stream", &body),
+            (_, Err(_)) => reply(&mut stream, "404 Not Found", "text/plain", b""),
+        }
+    });
+    let http = |path: &str| spec(&format!("http://127.0.0.1:{port}{path}")).paced(false);
+    for path in ["/a.mp4", "/a.m3u8"] {
+        let mut source = open(&http(path)).unwrap();
+        let (packets, error) = common::read_all(&mut source);
+        assert_eq!((packets.len(), error), (50, None), "{path}");
+    }
+    for (path, kind) in [
+        ("/missing.mp4", ErrorKind::NotFound),
+        ("/secret.mp4", ErrorKind::Denied),
+        ("/page", ErrorKind::Corrupt),
+        ("/error", ErrorKind::Unreachable),
+    ] {
+        let error = error_of(&http(path));
+        assert_eq!(error.kind(), kind, "{path}: {error}");
+    }
+    let error = error_of(&http("/broken.m3u8").open_timeout(Duration::from_secs(3)));
+    assert!(!error.is_stopped(), "{error}");
+}
+
+#[test]
+fn motion_jpeg_over_http_counts_time_by_arrival() {
+    let dir = tempfile::tempdir().unwrap();
+    ffmpeg(
+        dir.path(),
+        "-f lavfi -i testsrc=size=64x48:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p \
+         -f image2 -update 1 a.jpg",
+    );
+    let jpeg = std::fs::read(dir.path().join("a.jpg")).unwrap();
+    let port = serve(move |mut stream| {
+        path_of(&stream);
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=frame\
+                    \r\nConnection: close\r\n\r\n";
+        let part = format!(
+            "--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
+            jpeg.len()
+        );
+        let mut send = || {
+            stream.write_all(head.as_bytes())?;
+            for _ in 0..40 {
+                stream.write_all(part.as_bytes())?;
+                stream.write_all(&jpeg)?;
+                stream.write_all(b"\r\n")?;
+            }
+            stream.flush()
+        };
+        let _gone = send();
+        stay_silent(stream);
+    });
+    let spec = spec(&format!("http://127.0.0.1:{port}/live.mjpg"))
+        .read_timeout(Duration::from_millis(500));
+    let mut source = open(&spec).unwrap();
+    assert_eq!(source.info().codec, "mjpeg");
+    let packets = take(&mut source, 20);
+    let mut decoder = Decoder::new(source.info(), DecoderOptions::default()).unwrap();
+    assert_eq!(common::decode_all(&mut decoder, &packets).len(), 20);
+    for pair in packets.windows(2) {
+        let (media, real) = (pair[1].pts.since(pair[0].pts), pair[1].arrival - pair[0].arrival);
+        assert!(media.abs_diff(real) < Duration::from_millis(100), "{media:?} {real:?}");
+    }
+    // What is silent afterwards is noticed.
+    let error = loop {
+        match source.read() {
+            Ok(packet) => assert!(packet.is_some(), "it has no end"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+}
