@@ -121,6 +121,8 @@ pub struct CountQuery {
     pub class: Option<ClassName>,
     /// Of events of this kind, as [`omma_types::EventKind::as_str`] calls it.
     pub kind: Option<String>,
+    /// Of crossings this way.
+    pub direction: Option<Direction>,
     /// From this time on, rounded down to the minute.
     pub from: Option<WallTime>,
     /// Before this time, rounded up to the minute.

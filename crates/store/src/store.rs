@@ -417,6 +417,9 @@ fn counts_sql(query: &CountQuery) -> QueryBuilder<Sqlite> {
     if let Some(kind) = &query.kind {
         sql.push(" AND kind = ").push_bind(kind.clone());
     }
+    if let Some(direction) = query.direction {
+        sql.push(" AND direction = ").push_bind(direction.as_str());
+    }
     if let Some(from) = query.from {
         sql.push(" AND minute >= ").push_bind(from.as_micros().div_euclid(MICROS_A_MINUTE));
     }

@@ -296,6 +296,8 @@ async fn counts_by_bucket_direction_and_class() {
         [(Some(-1440), fore, 1), (Some(0), back, 1), (Some(0), fore, 4), (Some(1440), fore, 1)]
     );
     assert_eq!(spans(door(None)).await, [(None, back, 1), (None, fore, 6)]);
+    let only_back = CountQuery { direction: back, ..door(None) };
+    assert_eq!(spans(only_back).await, [(None, back, 1)]);
     // From within minute 4 to within minute 5: both minutes whole.
     let span = |from, to| CountQuery {
         from: Some(WallTime::from_millis(from)),

@@ -48,7 +48,8 @@ pub enum EventKind {
     },
     /// The camera's state changed.
     CameraState {
-        /// The new state: `connecting`, `online`, `stalled`, `offline`, `failed`.
+        /// The new state: `connecting`, `online`, `stalled`, `offline`, `failed`,
+        /// `ended`.
         state: &'static str,
         /// Why, for people; without secrets.
         reason: String,
@@ -61,8 +62,8 @@ impl EventKind {
         ["line_crossed", "zone_entered", "zone_left", "zone_dwelled", "camera_state"];
 
     /// All states that [`Self::CameraState`] can name.
-    pub const CAMERA_STATES: [&'static str; 5] =
-        ["connecting", "online", "stalled", "offline", "failed"];
+    pub const CAMERA_STATES: [&'static str; 6] =
+        ["connecting", "online", "stalled", "offline", "failed", "ended"];
 
     /// The word used in every interface, e.g. `line_crossed`.
     pub const fn as_str(&self) -> &'static str {

@@ -25,5 +25,5 @@ pub use event::{Direction, Event, EventKind};
 pub use geometry::{Point, Rect, Size};
 pub use id::{CameraId, EventId, EventIds, InvalidName, TrackId};
 pub use secret::{redact_text, redact_url};
-pub use time::{Clock, MediaTime, SystemClock, WallTime};
+pub use time::{Clock, MediaTime, NotATime, SystemClock, WallTime};
 pub use track::{Track, TrackState};

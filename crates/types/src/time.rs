@@ -136,6 +136,89 @@ impl fmt::Display for WallTime {
     }
 }
 
+/// A text that is no RFC 3339 date and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotATime;
+
+impl fmt::Display for NotATime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time like 2026-11-20T09:30:00Z or 2026-11-20T10:30:00.250+01:00")
+    }
+}
+
+impl std::error::Error for NotATime {}
+
+impl std::str::FromStr for WallTime {
+    type Err = NotATime;
+
+    /// Reads RFC 3339 section 5.6, offset included. Digits after the microsecond are ignored;
+    /// a leap second is the second after it.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        parse_rfc3339(text.as_bytes()).ok_or(NotATime)
+    }
+}
+
+fn parse_rfc3339(text: &[u8]) -> Option<WallTime> {
+    // yyyy-mm-ddThh:mm:ss, then an optional fraction, then the offset.
+    let (fixed, rest) = text.split_at_checked(19)?;
+    let punctuation = [(4, b"--"), (7, b"--"), (10, b"Tt"), (13, b"::"), (16, b"::")];
+    if !punctuation.iter().all(|&(at, either)| either.contains(&fixed[at])) {
+        return None;
+    }
+    let (year, month) = (digits(&fixed[0..4])?, digits(&fixed[5..7])?);
+    let (day, hour) = (digits(&fixed[8..10])?, digits(&fixed[11..13])?);
+    let (minute, second) = (digits(&fixed[14..16])?, digits(&fixed[17..19])?);
+    let days = days_from_civil(year, month, day);
+    // February 30 and the like come out as another date.
+    if civil_from_days(days) != (year, month, day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let (micros, offset) = match rest.strip_prefix(b".") {
+        Some(fraction) => {
+            let end = fraction.iter().position(|b| !b.is_ascii_digit())?;
+            let (fraction, offset) = fraction.split_at(end);
+            let scale = 10i64.pow(6u32.saturating_sub(u32::try_from(end).ok()?));
+            (digits(fraction.get(..end.min(6))?)? * scale, offset)
+        }
+        None => (0, rest),
+    };
+    let offset_minutes = match *offset {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (digits(&[h1, h2])?, digits(&[m1, m2])?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            (if sign == b'-' { -1 } else { 1 }) * (hours * 60 + minutes)
+        }
+        _ => return None,
+    };
+    let seconds = ((days * 24 + hour) * 60 + minute - offset_minutes) * 60 + second;
+    Some(WallTime(seconds * 1_000_000 + micros))
+}
+
+/// A number of decimal digits, at least one.
+fn digits(text: &[u8]) -> Option<i64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0i64, |number, byte| {
+        byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'))
+    })
+}
+
+/// The day number since 1970-01-01 of a date in the proleptic Gregorian calendar (Hinnant,
+/// as below, `days_from_civil`).
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let shifted_month = (month + 9) % 12; // 0 = March
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 /// The date in the proleptic Gregorian calendar of a day number since 1970-01-01
 /// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
@@ -192,6 +275,36 @@ mod tests {
     }
 
     #[test]
+    fn wall_time_reads_rfc3339() {
+        let cases = [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T12:34:56.789123999Z", 951_827_696_789_123),
+            ("2026-11-20t01:00:00.5+01:00", 1_795_132_800_500_000),
+            ("2026-11-19T19:30:00-04:30", 1_795_132_800_000_000),
+            ("2016-12-31T23:59:60Z", 1_483_228_800_000_000),
+        ];
+        for (text, micros) in cases {
+            assert_eq!(text.parse(), Ok(WallTime::from_micros(micros)), "{text}");
+        }
+        for bad in [
+            "",
+            "2026-11-20",
+            "2026-11-20T09:30:00",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-20 09:30:00Z",
+            "2026-11-20T24:00:00Z",
+            "2026-11-20T09:30:00.Z",
+            "2026-11-20T09:30:00.5",
+            "2026-11-20T09:30:00+0100",
+            "+026-11-20T09:30:00Z",
+            "ä",
+        ] {
+            assert_eq!(bad.parse::<WallTime>(), Err(NotATime), "{bad}");
+        }
+    }
+
+    #[test]
     fn ticks_round_to_the_nearest_nanosecond() {
         assert_eq!(MediaTime::from_ticks(1, 1, 90_000).as_nanos(), 11_111);
         assert_eq!(MediaTime::from_ticks(90_000, 1, 90_000), MediaTime::from_secs_f64(1.0));
@@ -199,6 +312,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn wall_time_text_round_trips(millis in 0i64..253_402_300_800_000) {
+            let time = WallTime::from_millis(millis);
+            prop_assert_eq!(time.to_string().parse(), Ok(time));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[-+:.TZ0-9é]{0,30}") {
+            prop_assert!(text.parse::<WallTime>().is_err() || text.len() >= 20);
+        }
+
         #[test]
         fn since_never_goes_negative(a in any::<i64>(), b in any::<i64>()) {
             let (a, b) = (MediaTime::from_nanos(a), MediaTime::from_nanos(b));

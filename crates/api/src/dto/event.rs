@@ -1,0 +1,143 @@
+//! Events, as they are listed and as they are told.
+
+use std::collections::BTreeMap;
+
+use omma_store::{EventPage, StoredEvent};
+use omma_types::{Event, EventKind};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{BoxDto, millis};
+
+/// Some events, and where to go on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventPageDto {
+    /// In the order asked for.
+    pub events: Vec<EventDto>,
+    /// When more match: the value for `before_seq` (newest first) or `after_seq` (oldest
+    /// first) that gives the next page.
+    pub next: Option<i64>,
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventDto {
+    /// Its identity, a ULID.
+    #[schema(example = "01KB0V3G7ZJ6QW8N4M2X5T9RCD")]
+    pub id: String,
+    /// Its place in the order of arrival, strictly rising.
+    pub seq: i64,
+    /// Where it happened.
+    pub camera: String,
+    /// `line_crossed`, `zone_entered`, `zone_left`, `zone_dwelled` or `camera_state`.
+    #[schema(example = "line_crossed")]
+    pub kind: &'static str,
+    /// When.
+    #[schema(example = "2026-11-20T09:30:00.250Z")]
+    pub time: String,
+    /// The same in milliseconds since 1970.
+    pub time_ms: i64,
+    /// The same on the stream's own clock, in milliseconds.
+    pub media_ms: f64,
+    /// The line or zone; absent for `camera_state`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// `forward` (from left to right of the line's arrow) or `backward`; for `line_crossed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<&'static str>,
+    /// Time in the zone so far, in milliseconds; for `zone_left` and `zone_dwelled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dwell_ms: Option<f64>,
+    /// The camera's new state; for `camera_state`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
+    /// Why the camera is in this state; for `camera_state`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The object's track.
+    #[schema(example = "17")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub track: Option<String>,
+    /// What the object is.
+    #[schema(example = "person")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Score of the object's newest detection, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
+    /// The object's box when it happened.
+    #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
+    pub rect: Option<BoxDto>,
+    /// The way the object came, oldest point first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathPointDto>,
+    /// Anything more, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A point on an object's way, in fractions of the picture.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PathPointDto {
+    /// When, on the stream's own clock, in milliseconds.
+    pub media_ms: f64,
+    /// From the left edge (0) to the right edge (1).
+    pub x: f32,
+    /// From the top edge (0) to the bottom edge (1).
+    pub y: f32,
+}
+
+impl EventDto {
+    /// The event with its place in the order of arrival.
+    pub(crate) fn new(seq: i64, event: &Event) -> Self {
+        let (mut direction, mut dwell_ms, mut state, mut reason) = (None, None, None, None);
+        match &event.kind {
+            EventKind::LineCrossed { direction: way } => direction = Some(way.as_str()),
+            EventKind::ZoneEntered => {}
+            EventKind::ZoneLeft { dwell } | EventKind::ZoneDwelled { dwell } => {
+                dwell_ms = Some(millis(*dwell));
+            }
+            EventKind::CameraState { state: new, reason: why } => {
+                state = Some(*new);
+                reason = Some(why.clone());
+            }
+        }
+        let path = event.path.iter().map(|(time, point)| PathPointDto {
+            media_ms: time.as_nanos() as f64 / 1e6,
+            x: point.x,
+            y: point.y,
+        });
+        Self {
+            id: event.id.to_string(),
+            seq,
+            camera: event.camera.as_str().to_owned(),
+            kind: event.kind.as_str(),
+            time: event.wall.to_string(),
+            time_ms: event.wall.as_millis(),
+            media_ms: event.media.as_nanos() as f64 / 1e6,
+            rule: event.rule.clone(),
+            direction,
+            dwell_ms,
+            state,
+            reason,
+            track: event.track.map(|track| track.to_string()),
+            class: event.class.as_ref().map(|class| class.as_str().to_owned()),
+            score: event.score,
+            rect: event.rect.as_ref().map(BoxDto::from),
+            path: path.collect(),
+            attributes: event.attributes.clone(),
+        }
+    }
+}
+
+impl From<&StoredEvent> for EventDto {
+    fn from(stored: &StoredEvent) -> Self {
+        Self::new(stored.seq, &stored.event)
+    }
+}
+
+impl From<EventPage> for EventPageDto {
+    fn from(page: EventPage) -> Self {
+        Self { events: page.events.iter().map(EventDto::from).collect(), next: page.next }
+    }
+}

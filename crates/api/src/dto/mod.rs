@@ -1,0 +1,60 @@
+//! The wire types: how things look in JSON.
+//!
+//! Every moment comes twice, as RFC 3339 text in UTC for people and as milliseconds since
+//! 1970 for programs. Positions are fractions of the picture: x runs right, y runs down.
+
+mod analysis;
+mod camera;
+mod count;
+mod event;
+mod message;
+
+pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
+pub use camera::{
+    CameraDto, CamerasDto, CountsDto, DetectorDto, FramesDto, LineCountsDto, LineDto, LinksDto,
+    StreamDto, ZoneCountsDto, ZoneDto,
+};
+pub use count::{CountRowDto, CountRowsDto};
+pub use event::{EventDto, EventPageDto, PathPointDto};
+pub use message::MessageDto;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Any answer that is no success.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong, and what to do about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorDetail {
+    /// The kind of failure, for programs.
+    #[schema(example = "not_found")]
+    pub kind: &'static str,
+    /// What went wrong, for people.
+    #[schema(example = "no camera is called `dor`")]
+    pub message: String,
+    /// What to do about it.
+    #[schema(example = "there are: door, yard")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Whether the process runs or can work.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthDto {
+    /// `ok`.
+    #[schema(example = "ok")]
+    pub status: &'static str,
+    /// Version of Omma.
+    #[schema(example = "0.1.0")]
+    pub version: &'static str,
+}
+
+/// Milliseconds, with microseconds behind the point.
+fn millis(duration: std::time::Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}

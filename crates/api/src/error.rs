@@ -1,0 +1,167 @@
+//! Failures and how they are told: to whoever started the server, and to whoever asked it.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use omma_engine::EngineError;
+use omma_store::StoreError;
+use omma_types::{CameraId, ErrorKind};
+
+use crate::dto::{ErrorBody, ErrorDetail};
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another program listens there.
+    #[error(
+        "{address} is in use by another program; stop that one, or choose another address with \
+         `http.listen`"
+    )]
+    InUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Ports below 1024 need a permission.
+    #[error("no permission to listen on {address}; choose a port above 1023 with `http.listen`")]
+    NotPermitted {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// This machine has no such address, or the like.
+    #[error("cannot listen on {address}: {reason}; choose another address with `http.listen`")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        reason: String,
+    },
+    /// The listening socket broke.
+    #[error("the HTTP server stopped: {0}")]
+    Stopped(std::io::Error),
+}
+
+impl ServeError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InUse { .. } => ErrorKind::Busy,
+            Self::NotPermitted { .. } => ErrorKind::Denied,
+            Self::Address { .. } => ErrorKind::Invalid,
+            Self::Stopped(_) => ErrorKind::Internal,
+        }
+    }
+
+    pub(crate) fn listening(address: SocketAddr, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => Self::InUse { address },
+            std::io::ErrorKind::PermissionDenied => Self::NotPermitted { address },
+            _ => Self::Address { address, reason: error.to_string() },
+        }
+    }
+}
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+}
+
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    /// The question makes no sense.
+    pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            kind: ErrorKind::Invalid,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// There is no such thing.
+    pub(crate) fn not_found(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            kind: ErrorKind::NotFound,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// No camera is called `name`; names those that there are.
+    pub(crate) fn no_camera(name: &str, known: &[CameraId]) -> Self {
+        let hint = if known.is_empty() {
+            "no cameras are configured".to_owned()
+        } else {
+            let names: Vec<&str> = known.iter().map(CameraId::as_str).collect();
+            format!("there are: {}", names.join(", "))
+        };
+        let shown: String = name.chars().take(64).collect();
+        Self::not_found(format!("no camera is called `{shown}`"), hint)
+    }
+
+    /// It can't be done now, but perhaps later.
+    pub(crate) fn unavailable(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, kind, message: message.into(), hint: None }
+    }
+
+    /// Somebody may not ask this.
+    pub(crate) fn denied(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            kind: ErrorKind::Denied,
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// The same failure under another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let kind = error.kind();
+        let status = match kind {
+            ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+            ErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if status.is_server_error() {
+            // The asker may not be the one who can do something about it.
+            tracing::error!(%error, "the store could not answer");
+        }
+        Self { status, kind, message: error.to_string(), hint: None }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        let kind = error.kind();
+        let message = error.to_string();
+        let status = match error {
+            EngineError::Store(error) => return error.into(),
+            EngineError::NoCamera { .. } => StatusCode::NOT_FOUND,
+            EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { status, kind, message, hint: None }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let error =
+            ErrorDetail { kind: self.kind.as_str(), message: self.message, hint: self.hint };
+        (self.status, Json(ErrorBody { error })).into_response()
+    }
+}

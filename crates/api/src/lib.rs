@@ -1,0 +1,24 @@
+//! Omma over HTTP: what people and programs see of a running engine.
+//!
+//! This crate exists so that nothing else knows HTTP or JSON: it turns the engine's answers
+//! into wire types ([`dto`]) and the outside's questions into the engine's. It computes
+//! nothing itself.
+//!
+//! Invariants:
+//! - Wire types live here and only here. What they say is pinned by `docs/openapi.json`.
+//! - Whoever is slow or silent costs a bounded amount of memory: live pictures are skipped,
+//!   WebSocket messages are dropped and the number is told.
+//! - Every answer that is no success is an [`dto::ErrorBody`] that says what to do.
+
+pub mod dto;
+mod error;
+mod guard;
+mod live;
+mod params;
+mod rest;
+mod server;
+mod socket;
+mod status_page;
+
+pub use error::ServeError;
+pub use server::{listen, openapi, router, serve};

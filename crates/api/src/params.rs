@@ -1,0 +1,219 @@
+//! What comes in: query strings and names, checked, with answers that help.
+
+use std::num::NonZeroU32;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use omma_engine::{CameraStatus, Handle};
+use omma_store::{Bucket, EventQuery};
+use omma_types::{CameraId, Direction, EventKind, WallTime};
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, ApiResult};
+use crate::server::App;
+
+/// The query string as a `T`. Unknown names are refused, so that a typing error does not
+/// silently widen a filter.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> ApiResult<Self> {
+        Query::try_from_uri(&parts.uri).map(|Query(params)| Self(params)).map_err(|rejection| {
+            let text = rejection.body_text();
+            // The library's own opening says less than what follows it.
+            let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            ApiError::invalid(reason, "see /api/v1/openapi.json for what can be asked")
+        })
+    }
+}
+
+/// The camera that the path names.
+pub(crate) struct Camera(pub(crate) CameraStatus);
+
+impl FromRequestParts<App> for Camera {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let Path(name) =
+            Path::<String>::from_request_parts(parts, app).await.map_err(|rejection| {
+                ApiError::invalid(
+                    rejection.body_text(),
+                    "a camera's name is made of A-Z a-z 0-9 _ -",
+                )
+            })?;
+        let status = CameraId::new(&name).ok().and_then(|id| app.handle.camera(&id));
+        status.map(Self).ok_or_else(|| ApiError::no_camera(&name, &configured(&app.handle)))
+    }
+}
+
+/// The names of all cameras.
+pub(crate) fn configured(handle: &Handle) -> Vec<CameraId> {
+    handle.cameras().into_iter().map(|camera| camera.id).collect()
+}
+
+/// The parts of a list `a,b,c`; none for no list.
+fn parts(list: Option<&str>) -> impl Iterator<Item = &str> {
+    list.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// The cameras of a list like `door,yard`. Cameras that are no longer configured can be named
+/// as long as there are events of them.
+pub(crate) async fn cameras(handle: &Handle, list: Option<&str>) -> ApiResult<Vec<CameraId>> {
+    let known = configured(handle);
+    let mut cameras = Vec::new();
+    for name in parts(list) {
+        let Ok(id) = CameraId::new(name) else { return Err(ApiError::no_camera(name, &known)) };
+        if !known.contains(&id) && !is_remembered(handle, &id).await? {
+            return Err(ApiError::no_camera(name, &known));
+        }
+        cameras.push(id);
+    }
+    Ok(cameras)
+}
+
+async fn is_remembered(handle: &Handle, id: &CameraId) -> ApiResult<bool> {
+    let any = EventQuery { cameras: vec![id.clone()], limit: 1, ..EventQuery::default() };
+    let store = handle.store();
+    Ok(!store.events(&any).await?.events.is_empty() || !store.totals(id).await?.is_empty())
+}
+
+/// The words of a list like `line_crossed,zone_left`, each one of `known`.
+pub(crate) fn words(name: &str, list: Option<&str>, known: &[&str]) -> ApiResult<Vec<String>> {
+    parts(list).map(|text| word(name, text, known).map(str::to_owned)).collect()
+}
+
+/// `text`, if it is one of `known`.
+pub(crate) fn word<'a>(name: &str, text: &'a str, known: &[&str]) -> ApiResult<&'a str> {
+    if known.contains(&text) {
+        return Ok(text);
+    }
+    Err(unusable(name, text, &format!("use {}", known.join(", "))))
+}
+
+/// A kind of event.
+pub(crate) fn kind(text: &str) -> ApiResult<String> {
+    word("kind", text, &EventKind::WORDS).map(str::to_owned)
+}
+
+/// A direction.
+pub(crate) fn direction(text: &str) -> ApiResult<Direction> {
+    [Direction::Forward, Direction::Backward]
+        .into_iter()
+        .find(|direction| direction.as_str() == text)
+        .ok_or_else(|| unusable("direction", text, "use forward or backward"))
+}
+
+/// A moment: RFC 3339, or milliseconds since 1970.
+pub(crate) fn time(name: &str, text: &str) -> ApiResult<WallTime> {
+    if let Ok(millis) = text.parse() {
+        return Ok(WallTime::from_millis(millis));
+    }
+    // An unescaped + of an offset arrives as a space.
+    text.replace(' ', "+").parse().map_err(|_not_a_time| {
+        let hint = "use RFC 3339 like 2026-11-20T09:30:00Z, or milliseconds since 1970";
+        unusable(name, text, hint)
+    })
+}
+
+/// Both ends of a span of time.
+pub(crate) fn span(
+    from: Option<&str>,
+    to: Option<&str>,
+) -> ApiResult<(Option<WallTime>, Option<WallTime>)> {
+    let from = from.map(|text| time("from", text)).transpose()?;
+    let to = to.map(|text| time("to", text)).transpose()?;
+    match (from, to) {
+        (Some(start), Some(end)) if start > end => {
+            Err(ApiError::invalid("`from` is after `to`", "swap them"))
+        }
+        span => Ok(span),
+    }
+}
+
+/// A bucket: `5m`, `minute`, `1h`, `hour`, `1d`, `day`.
+pub(crate) fn bucket(text: &str) -> ApiResult<Bucket> {
+    const MINUTES_A_YEAR: u32 = 366 * 24 * 60;
+    let bad = || {
+        let hint = "use minute, hour, day, or a number with m, h or d like 5m, 6h, 7d; \
+                    at most 366d";
+        unusable("bucket", text, hint)
+    };
+    let (number, unit) = match text {
+        "minute" => ("1", 1),
+        "hour" => return Ok(Bucket::Hour),
+        "day" => return Ok(Bucket::Day),
+        other => {
+            let unit = [('m', 1), ('h', 60), ('d', 24 * 60)];
+            let split =
+                unit.into_iter().find_map(|(c, minutes)| Some((other.strip_suffix(c)?, minutes)));
+            split.ok_or_else(bad)?
+        }
+    };
+    let minutes = number.parse::<u32>().ok().and_then(|n| n.checked_mul(unit));
+    let minutes = minutes.filter(|minutes| *minutes <= MINUTES_A_YEAR).and_then(NonZeroU32::new);
+    minutes.map(Bucket::Minutes).ok_or_else(bad)
+}
+
+/// A number within bounds.
+pub(crate) fn within<T>(name: &str, value: T, least: T, most: T) -> ApiResult<T>
+where
+    T: PartialOrd + std::fmt::Display,
+{
+    if value >= least && value <= most {
+        return Ok(value);
+    }
+    Err(unusable(name, &value.to_string(), &format!("use {least} to {most}")))
+}
+
+fn unusable(name: &str, text: &str, hint: &str) -> ApiError {
+    let shown: String = text.chars().take(64).collect();
+    ApiError::invalid(format!("`{name}` can't be `{shown}`"), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_read_or_refused() {
+        let minutes = |text| bucket(text).ok().map(Bucket::minutes);
+        let cases = [
+            ("minute", Some(1)),
+            ("hour", Some(60)),
+            ("day", Some(1440)),
+            ("5m", Some(5)),
+            ("6h", Some(360)),
+            ("7d", Some(10_080)),
+            ("366d", Some(527_040)),
+            ("367d", None),
+            ("4294967295d", None),
+            ("0m", None),
+            ("-5m", None),
+            ("m", None),
+            ("5", None),
+            ("5 m", None),
+            ("fortnight", None),
+            ("5é", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(minutes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_text_or_milliseconds() {
+        let expected = WallTime::from_millis(1_795_132_800_000);
+        for text in [
+            "1795132800000",
+            "2026-11-20T00:00:00Z",
+            "2026-11-20T01:00:00+01:00",
+            "2026-11-20T01:00:00 01:00",
+        ] {
+            assert_eq!(time("from", text).ok(), Some(expected), "{text}");
+        }
+        assert!(time("from", "yesterday").is_err());
+        assert!(span(Some("2"), Some("1")).is_err());
+    }
+}

@@ -1,0 +1,69 @@
+//! `/api/v1/counts`: how often things happened, in spans of time.
+
+use axum::Json;
+use axum::extract::State;
+use omma_store::CountQuery;
+use omma_types::ClassName;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::dto::{CountRowDto, CountRowsDto, ErrorBody};
+use crate::error::ApiResult;
+use crate::params::{self, Params};
+use crate::server::App;
+
+/// Which counts are wanted; each filter narrows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CountParams {
+    /// Of any of these cameras: `door,yard`.
+    cameras: Option<String>,
+    /// Of this line or zone.
+    rule: Option<String>,
+    /// Of objects of this class.
+    class: Option<String>,
+    /// Of this kind: `line_crossed`, `zone_entered`, `zone_left`, `zone_dwelled`.
+    kind: Option<String>,
+    /// Of crossings this way: `forward` or `backward`.
+    direction: Option<String>,
+    /// From this time on, rounded down to the minute: RFC 3339, or milliseconds since 1970.
+    from: Option<String>,
+    /// Before this time, rounded up to the minute: RFC 3339, or milliseconds since 1970.
+    to: Option<String>,
+    /// Divided into spans: `minute`, `hour`, `day`, or a number with `m`, `h` or `d` like
+    /// `5m`. Spans begin at multiples of their length since 1970 in UTC. Without it: one sum.
+    bucket: Option<String>,
+}
+
+/// Counts by line or zone, direction, class and time
+///
+/// Counts stay when the events behind them are forgotten. An answer of more than 50,000 rows
+/// is refused.
+#[utoipa::path(
+    get, path = "/api/v1/counts", tag = "events",
+    params(CountParams),
+    responses(
+        (status = 200, description = "The counts", body = CountRowsDto),
+        (status = 400, description = "A parameter makes no sense", body = ErrorBody),
+        (status = 404, description = "No such camera", body = ErrorBody),
+    )
+)]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Params(params): Params<CountParams>,
+) -> ApiResult<Json<CountRowsDto>> {
+    let (from, to) = params::span(params.from.as_deref(), params.to.as_deref())?;
+    let query = CountQuery {
+        cameras: params::cameras(&app.handle, params.cameras.as_deref()).await?,
+        rule: params.rule,
+        class: params.class.as_deref().map(ClassName::new),
+        kind: params.kind.as_deref().map(params::kind).transpose()?,
+        direction: params.direction.as_deref().map(params::direction).transpose()?,
+        from,
+        to,
+        bucket: params.bucket.as_deref().map(params::bucket).transpose()?,
+    };
+    let rows = app.handle.store().counts(&query).await?;
+    Ok(Json(CountRowsDto { counts: rows.into_iter().map(CountRowDto::from).collect() }))
+}

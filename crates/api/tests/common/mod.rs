@@ -1,0 +1,132 @@
+//! A whole engine with a simulated and an absent camera behind a server on a free port, and a
+//! client that shows the bytes as they come.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use omma_api::{ServeError, listen, serve};
+use omma_engine::{Config, Engine, Handle};
+use omma_store::Store;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Longer than anything here takes on a busy machine: a test that hangs fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Nobody listens on port 1. The password must never be seen again.
+const CONFIG: &str = r#"
+version: 1
+cameras:
+  gone:
+    url: rtsp://viewer:hunter2@127.0.0.1:1/stream?token=hunter2
+  street:
+    url: sim:street?people=4&cars=1&seed=3&size=640x360&fps=15
+    detect: { model: motion, fps: 5 }
+    lines:
+      kerb: { from: [0.05, 0.7], to: [0.95, 0.7] }
+    zones:
+      square: { polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.95], [0.1, 0.95]], dwell: 5s }
+"#;
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: Handle,
+    engine: Engine,
+    shutdown: oneshot::Sender<()>,
+    serving: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let config = Config::from_yaml(CONFIG, "test.yaml", &|_| None).unwrap();
+        let store = Store::in_memory().await.unwrap();
+        let engine = Engine::start(config, store, Default::default()).await.unwrap();
+        let handle = engine.handle();
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (shutdown, stop) = oneshot::channel();
+        let serving = tokio::spawn(serve(listener, handle.clone(), async move {
+            drop(stop.await);
+        }));
+        Self { address, handle, engine, shutdown, serving }
+    }
+
+    /// Stops the server and waits until it has ended; then the engine.
+    pub(crate) async fn stop(self) {
+        self.shutdown.send(()).unwrap();
+        tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap().unwrap();
+        self.engine.stop().await;
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[]).await
+    }
+
+    /// Asks in HTTP/1.0: the answer ends with the connection.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.begin(method, path, headers).await;
+        let mut bytes = Vec::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
+        Answer::new(&bytes)
+    }
+
+    /// Asks and leaves the answer in the connection.
+    pub(crate) async fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut head = format!("{method} {path} HTTP/1.0\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            head.push_str(&format!("host: {}\r\n", self.address));
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Asks for JSON until `good` likes it. For what the engine does in its own time.
+    pub(crate) async fn json_when(&self, path: &str, good: impl Fn(&Value) -> bool) -> Value {
+        let trying = async {
+            loop {
+                let answer = self.get(path).await;
+                if answer.status == 200 && good(&answer.json()) {
+                    return answer.json();
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, trying).await.unwrap()
+    }
+}
+
+/// An answer, taken apart.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    fn new(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head, body: bytes[end + 4..].to_vec() }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e} in {}", self.text()))
+    }
+}
