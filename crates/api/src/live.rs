@@ -7,12 +7,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use omma_engine::{JpegFrame, LiveView, ViewOptions};
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::dto::ErrorBody;
 use crate::error::ApiResult;
@@ -27,6 +27,12 @@ const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 /// When the picture was captured, in milliseconds since 1970.
 const TIME_HEADER: HeaderName = HeaderName::from_static("x-omma-time-ms");
+
+/// The bytes of a JPEG file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only there to describe the answer")]
+struct Picture(Bytes);
 
 /// How a picture is shown.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -64,11 +70,11 @@ impl ViewParams {
 /// viewer that is slower than the camera misses pictures. While somebody looks, the camera is
 /// decoded; when the last viewer is gone, it no longer is.
 #[utoipa::path(
-    get, path = "/cameras/{name}/live.mjpg", tag = "live",
+    get, path = "/cameras/{name}/live.mjpg", operation_id = "watch_camera", tag = "live",
     params(("name" = String, Path, description = "The camera's name"), ViewParams),
     responses(
         (status = 200, description = "Pictures, one after the other",
-            content_type = "multipart/x-mixed-replace", body = Vec<u8>),
+            content_type = "multipart/x-mixed-replace", body = Picture),
         (status = 400, description = "A parameter makes no sense", body = ErrorBody),
         (status = 404, description = "No such camera", body = ErrorBody),
     )
@@ -128,10 +134,10 @@ fn part(frame: &JpegFrame, first: bool) -> Bytes {
 /// The next picture that the camera gives, as JPEG. The header `x-omma-time-ms` says when it
 /// was captured.
 #[utoipa::path(
-    get, path = "/cameras/{name}/snapshot.jpg", tag = "live",
+    get, path = "/cameras/{name}/snapshot.jpg", operation_id = "get_snapshot", tag = "live",
     params(("name" = String, Path, description = "The camera's name"), ViewParams),
     responses(
-        (status = 200, description = "The picture", content_type = "image/jpeg", body = Vec<u8>),
+        (status = 200, description = "The picture", content_type = "image/jpeg", body = Picture),
         (status = 400, description = "A parameter makes no sense", body = ErrorBody),
         (status = 404, description = "No such camera", body = ErrorBody),
         (status = 503, description = "The camera gives no picture at the moment", body = ErrorBody),

@@ -159,7 +159,7 @@ pub(crate) fn bucket(text: &str) -> ApiResult<Bucket> {
 /// A number within bounds.
 pub(crate) fn within<T>(name: &str, value: T, least: T, most: T) -> ApiResult<T>
 where
-    T: PartialOrd + std::fmt::Display,
+    T: Copy + PartialOrd + std::fmt::Display,
 {
     if value >= least && value <= most {
         return Ok(value);

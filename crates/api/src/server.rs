@@ -58,6 +58,11 @@ pub(crate) struct App {
 pub(crate) struct Ending(watch::Receiver<bool>);
 
 impl Ending {
+    /// The server stops when `receiver` hears `true`, or its sender is gone.
+    pub(crate) fn new(receiver: watch::Receiver<bool>) -> Self {
+        Self(receiver)
+    }
+
     /// Returns when the server stops.
     pub(crate) async fn wait(&mut self) {
         // A sender that is gone means the same.
@@ -118,7 +123,7 @@ fn app(handle: Handle, only_local: bool) -> (App, watch::Sender<bool>) {
     let (sender, ending) = watch::channel(false);
     let app = App {
         handle,
-        ending: Ending(ending),
+        ending: Ending::new(ending),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
         openapi: openapi().into(),
         only_local,

@@ -74,7 +74,7 @@ impl Wishes {
 /// `event`, or `lagged` with the number of messages left out because this client reads too
 /// slowly. The server pings every 20 s.
 #[utoipa::path(
-    get, path = "/api/v1/ws", tag = "events",
+    get, path = "/api/v1/ws", operation_id = "listen", tag = "events",
     params(SocketParams),
     responses(
         (status = 101, description = "A WebSocket; its messages look like this", body = MessageDto),
@@ -178,4 +178,106 @@ fn as_text(message: &MessageDto) -> Message {
 fn going_away() -> Message {
     let reason = "the server stops".into();
     Message::Close(Some(CloseFrame { code: close_code::AWAY, reason }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::routing::get;
+    use futures_util::StreamExt as _;
+    use omma_types::{
+        Analysis, Event, EventId, EventKind, FrameStamp, MediaTime, Size, StageTimings, WallSource,
+        WallTime,
+    };
+    use serde_json::Value;
+    use tokio::net::TcpListener;
+    use tokio::sync::{broadcast, watch};
+
+    use super::*;
+
+    fn camera() -> CameraId {
+        CameraId::new("door").unwrap()
+    }
+
+    fn event(seq: i64) -> News {
+        let event = Event {
+            id: EventId(1),
+            camera: camera(),
+            kind: EventKind::ZoneEntered,
+            rule: Some("till".to_owned()),
+            track: None,
+            class: None,
+            score: None,
+            rect: None,
+            media: MediaTime::ZERO,
+            wall: WallTime::from_millis(0),
+            path: Vec::new(),
+            attributes: std::collections::BTreeMap::default(),
+        };
+        News::Event(seq, Arc::new(event))
+    }
+
+    fn analysis() -> News {
+        let frame = FrameStamp {
+            seq: 1,
+            media: MediaTime::ZERO,
+            wall: WallTime::from_millis(0),
+            wall_source: WallSource::Arrival,
+            size: Size::new(64, 48),
+        };
+        let (detections, tracks) = (Vec::new(), Vec::new());
+        let timings = StageTimings::default();
+        News::Analysis(Arc::new(Analysis { camera: camera(), frame, detections, tracks, timings }))
+    }
+
+    #[test]
+    fn clients_hear_what_they_asked_for() {
+        let wishes = |names: &[&str], analyses, events| Wishes {
+            cameras: names.iter().map(|name| CameraId::new(name).unwrap()).collect(),
+            analyses,
+            events,
+        };
+        assert!(wishes(&[], true, true).message(&event(1)).is_some());
+        assert!(wishes(&["door", "yard"], true, true).message(&analysis()).is_some());
+        assert!(wishes(&["yard"], true, true).message(&event(1)).is_none());
+        assert!(wishes(&[], false, true).message(&analysis()).is_none());
+        assert!(wishes(&[], true, false).message(&event(1)).is_none());
+    }
+
+    /// The backlog holds 4, 10 are sent before the client is listened to: 6 are lost, and
+    /// that is the first thing it hears.
+    #[tokio::test]
+    async fn a_slow_client_is_told_what_it_missed() {
+        let (news, receiver) = broadcast::channel(4);
+        for seq in 1..=10 {
+            assert!(news.send(event(seq)).is_ok());
+        }
+        let (_running, ending) = watch::channel(false);
+        let ending = Ending::new(ending);
+        let receiver = Arc::new(std::sync::Mutex::new(Some(receiver)));
+        let route = get(async move |upgrade: WebSocketUpgrade| {
+            let receiver = receiver.lock().unwrap().take().unwrap();
+            upgrade.on_upgrade(async move |socket| {
+                let wishes = Wishes { cameras: HashSet::new(), analyses: true, events: true };
+                tell(socket, receiver, &wishes, ending).await;
+            })
+        });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router: Router = Router::new().route("/", route);
+        tokio::spawn(axum::serve(listener, router).into_future());
+        let (mut socket, _) =
+            tokio_tungstenite::connect_async(format!("ws://{address}/")).await.unwrap();
+        let mut heard = Vec::new();
+        for _ in 0..5 {
+            let message = socket.next().await.unwrap().unwrap();
+            heard.push(serde_json::from_str::<Value>(message.to_text().unwrap()).unwrap());
+        }
+        assert_eq!(heard[0], serde_json::json!({ "type": "lagged", "missed": 6 }));
+        let numbers: Vec<_> = heard[1..].iter().map(|m| m["event"]["seq"].as_i64()).collect();
+        assert_eq!(numbers, [Some(7), Some(8), Some(9), Some(10)]);
+        assert_eq!(heard[1]["event"]["rule"], "till");
+    }
 }

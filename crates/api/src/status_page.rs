@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use axum::http::header;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 
 const PAGE: &str = include_str!("status_page.html");
 

@@ -10,6 +10,7 @@ use super::millis;
 
 /// What is known about one picture.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Analysis)]
 pub struct AnalysisDto {
     /// The camera.
     pub camera: String,
@@ -26,6 +27,7 @@ pub struct AnalysisDto {
 
 /// Which picture, and when.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Frame)]
 pub struct FrameDto {
     /// Its number in its stream, from 0.
     pub seq: u64,
@@ -46,6 +48,7 @@ pub struct FrameDto {
 
 /// A box, in fractions of the picture.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Box)]
 pub struct BoxDto {
     /// Left edge, from 0 (left) to 1 (right).
     pub left: f32,
@@ -59,6 +62,7 @@ pub struct BoxDto {
 
 /// One object in one picture.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Detection)]
 pub struct DetectionDto {
     /// What.
     #[schema(example = "person")]
@@ -72,6 +76,7 @@ pub struct DetectionDto {
 
 /// An object that is being followed.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Track)]
 pub struct TrackDto {
     /// Its number, unique within its camera while the process runs.
     #[schema(example = "17")]

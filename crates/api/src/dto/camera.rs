@@ -10,6 +10,7 @@ use super::millis;
 
 /// All cameras.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cameras)]
 pub struct CamerasDto {
     /// In the order of their names.
     pub cameras: Vec<CameraDto>,
@@ -17,6 +18,7 @@ pub struct CamerasDto {
 
 /// A camera as of now.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Camera)]
 pub struct CameraDto {
     /// Its name, as in the configuration.
     #[schema(example = "entrance")]
@@ -63,6 +65,7 @@ pub struct CameraDto {
 
 /// What a camera sends.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Stream)]
 pub struct StreamDto {
     /// Name of the codec.
     #[schema(example = "h264")]
@@ -78,6 +81,7 @@ pub struct StreamDto {
 
 /// What looks at a camera's pictures.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Detector)]
 pub struct DetectorDto {
     /// `motion`, or the model's name.
     #[schema(example = "yolox-nano")]
@@ -91,6 +95,7 @@ pub struct DetectorDto {
 
 /// Frames since the start of the process.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Frames)]
 pub struct FramesDto {
     /// Packets received.
     pub received: u64,
@@ -104,6 +109,7 @@ pub struct FramesDto {
 
 /// A line whose crossings are counted.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Line)]
 pub struct LineDto {
     /// Its name.
     pub name: String,
@@ -119,6 +125,7 @@ pub struct LineDto {
 
 /// A zone whose visits are counted.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Zone)]
 pub struct ZoneDto {
     /// Its name.
     pub name: String,
@@ -135,6 +142,7 @@ pub struct ZoneDto {
 
 /// What a camera's lines and zones have counted, restarts included.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Counts)]
 pub struct CountsDto {
     /// One for each line.
     pub lines: Vec<LineCountsDto>,
@@ -144,6 +152,7 @@ pub struct CountsDto {
 
 /// What a line has counted.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LineCounts)]
 pub struct LineCountsDto {
     /// The line's name.
     pub name: String,
@@ -155,6 +164,7 @@ pub struct LineCountsDto {
 
 /// What a zone has counted.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ZoneCounts)]
 pub struct ZoneCountsDto {
     /// The zone's name.
     pub name: String,
@@ -168,6 +178,7 @@ pub struct ZoneCountsDto {
 
 /// Where to find more of a camera, on this server.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Links)]
 pub struct LinksDto {
     /// Moving pictures for an `img` element.
     pub live: String,

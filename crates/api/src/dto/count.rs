@@ -9,6 +9,7 @@ use super::millis;
 
 /// Counts in spans of time.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CountRows)]
 pub struct CountRowsDto {
     /// Ordered by time, camera, line or zone, kind, direction and class. Where nothing
     /// happened, there is no row.
@@ -17,6 +18,7 @@ pub struct CountRowsDto {
 
 /// How often one thing happened in one span of time.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CountRow)]
 pub struct CountRowDto {
     /// When the span begins; absent when no bucket was asked for.
     #[schema(example = "2026-11-20T09:00:00.000Z")]

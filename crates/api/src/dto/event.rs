@@ -11,6 +11,7 @@ use super::{BoxDto, millis};
 
 /// Some events, and where to go on.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventPage)]
 pub struct EventPageDto {
     /// In the order asked for.
     pub events: Vec<EventDto>,
@@ -21,6 +22,7 @@ pub struct EventPageDto {
 
 /// Something that happened.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventDto {
     /// Its identity, a ULID.
     #[schema(example = "01KB0V3G7ZJ6QW8N4M2X5T9RCD")]
@@ -78,6 +80,7 @@ pub struct EventDto {
 
 /// A point on an object's way, in fractions of the picture.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PathPoint)]
 pub struct PathPointDto {
     /// When, on the stream's own clock, in milliseconds.
     pub media_ms: f64,

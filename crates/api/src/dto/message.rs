@@ -8,6 +8,7 @@ use super::{AnalysisDto, EventDto};
 /// One message of the WebSocket.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = Message)]
 pub enum MessageDto {
     /// A picture was analysed.
     Analysis {

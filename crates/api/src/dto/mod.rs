@@ -45,6 +45,7 @@ pub struct ErrorDetail {
 
 /// Whether the process runs or can work.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Health)]
 pub struct HealthDto {
     /// `ok`.
     #[schema(example = "ok")]

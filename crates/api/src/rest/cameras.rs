@@ -10,7 +10,7 @@ use crate::server::App;
 
 /// All cameras
 #[utoipa::path(
-    get, path = "/api/v1/cameras", tag = "cameras",
+    get, path = "/api/v1/cameras", operation_id = "list_cameras", tag = "cameras",
     responses((status = 200, description = "All cameras by name", body = CamerasDto))
 )]
 pub(crate) async fn list(State(app): State<App>) -> Json<CamerasDto> {
@@ -20,7 +20,7 @@ pub(crate) async fn list(State(app): State<App>) -> Json<CamerasDto> {
 
 /// One camera
 #[utoipa::path(
-    get, path = "/api/v1/cameras/{name}", tag = "cameras",
+    get, path = "/api/v1/cameras/{name}", operation_id = "get_camera", tag = "cameras",
     params(("name" = String, Path, description = "The camera's name")),
     responses(
         (status = 200, description = "The camera", body = CameraDto),
@@ -33,7 +33,7 @@ pub(crate) async fn get(State(app): State<App>, Camera(camera): Camera) -> Json<
 
 /// The newest analysis of a camera
 #[utoipa::path(
-    get, path = "/api/v1/cameras/{name}/analysis", tag = "cameras",
+    get, path = "/api/v1/cameras/{name}/analysis", operation_id = "get_analysis", tag = "cameras",
     params(("name" = String, Path, description = "The camera's name")),
     responses(
         (status = 200, description = "What the newest analysed picture shows", body = AnalysisDto),
@@ -62,7 +62,7 @@ pub(crate) async fn analysis(
 ///
 /// Totals for all time, restarts included. Counts in spans of time are at `/api/v1/counts`.
 #[utoipa::path(
-    get, path = "/api/v1/cameras/{name}/counts", tag = "cameras",
+    get, path = "/api/v1/cameras/{name}/counts", operation_id = "get_totals", tag = "cameras",
     params(("name" = String, Path, description = "The camera's name")),
     responses(
         (status = 200, description = "The totals", body = CountsDto),

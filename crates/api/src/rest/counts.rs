@@ -41,7 +41,7 @@ pub(crate) struct CountParams {
 /// Counts stay when the events behind them are forgotten. An answer of more than 50,000 rows
 /// is refused.
 #[utoipa::path(
-    get, path = "/api/v1/counts", tag = "events",
+    get, path = "/api/v1/counts", operation_id = "list_counts", tag = "events",
     params(CountParams),
     responses(
         (status = 200, description = "The counts", body = CountRowsDto),

@@ -50,7 +50,7 @@ pub(crate) struct EventParams {
 /// as `after_seq`. To follow events without gaps, ask oldest first with the highest sequence
 /// number seen so far as `after_seq`.
 #[utoipa::path(
-    get, path = "/api/v1/events", tag = "events",
+    get, path = "/api/v1/events", operation_id = "list_events", tag = "events",
     params(EventParams),
     responses(
         (status = 200, description = "A page of events", body = EventPageDto),
@@ -92,7 +92,7 @@ pub(crate) async fn list(
 
 /// One event
 #[utoipa::path(
-    get, path = "/api/v1/events/{id}", tag = "events",
+    get, path = "/api/v1/events/{id}", operation_id = "get_event", tag = "events",
     params(("id" = String, Path, description = "The event's id, a ULID")),
     responses(
         (status = 200, description = "The event", body = EventDto),

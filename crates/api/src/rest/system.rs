@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use omma_types::ErrorKind;
 
 use crate::dto::{ErrorBody, HealthDto};
@@ -14,7 +14,7 @@ const HEALTHY: HealthDto = HealthDto { status: "ok", version: env!("CARGO_PKG_VE
 
 /// Metrics
 #[utoipa::path(
-    get, path = "/metrics", tag = "system",
+    get, path = "/metrics", operation_id = "get_metrics", tag = "system",
     responses((status = 200, description = "Prometheus' text format, version 0.0.4",
         content_type = "text/plain", body = String))
 )]
@@ -27,7 +27,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
 ///
 /// Cameras that are away do not make it unhealthy.
 #[utoipa::path(
-    get, path = "/healthz", tag = "system",
+    get, path = "/healthz", operation_id = "get_health", tag = "system",
     responses((status = 200, description = "It lives", body = HealthDto))
 )]
 pub(crate) async fn healthz() -> Json<HealthDto> {
@@ -36,7 +36,7 @@ pub(crate) async fn healthz() -> Json<HealthDto> {
 
 /// Whether the server can do its work
 #[utoipa::path(
-    get, path = "/readyz", tag = "system",
+    get, path = "/readyz", operation_id = "get_readiness", tag = "system",
     responses(
         (status = 200, description = "It can", body = HealthDto),
         (status = 503, description = "It can't now; the message says why", body = ErrorBody),
@@ -51,7 +51,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> ApiResult<Json<HealthDto>>
 
 /// This description
 #[utoipa::path(
-    get, path = "/api/v1/openapi.json", tag = "system",
+    get, path = "/api/v1/openapi.json", operation_id = "get_openapi", tag = "system",
     responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]
 pub(crate) async fn openapi(State(app): State<App>) -> Response {

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use omma_api::{ServeError, listen, serve};
-use omma_engine::{Config, Engine, Handle};
+use omma_engine::{Config, Engine, Handle, Models};
+use omma_infer::Registry;
 use omma_store::Store;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -43,7 +44,8 @@ impl Server {
     pub(crate) async fn start() -> Self {
         let config = Config::from_yaml(CONFIG, "test.yaml", &|_| None).unwrap();
         let store = Store::in_memory().await.unwrap();
-        let engine = Engine::start(config, store, Default::default()).await.unwrap();
+        let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
+        let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,10 +1,6 @@
 //! The WebSocket, with a client that was not written here.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::{PATIENCE, Server};
+use crate::server::{PATIENCE, Server};
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;

@@ -1,13 +1,9 @@
 //! Every route of a running server, asked as a program would.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{PATIENCE, Server};
+use crate::server::{PATIENCE, Server};
 use omma_api::{ServeError, listen};
 use omma_types::{
     CameraId, ClassName, Direction, ErrorKind, Event, EventIds, EventKind, MediaTime, Point, Rect,

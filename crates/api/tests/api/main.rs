@@ -1,0 +1,7 @@
+//! The API of a running engine, asked over the network.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod http;
+mod server;
+mod websocket;
