@@ -49,16 +49,18 @@ pub(crate) struct Analyst {
     events: EventSender,
     messages: tokio::sync::broadcast::Sender<Message>,
     metrics: Arc<CameraMetrics>,
-    work: Mutex<Work>,
+    eyes: Mutex<Eyes>,
+    /// Apart from `eyes`, which stay locked while a model runs: whoever asks for counts does
+    /// not wait for that.
+    pipeline: Mutex<Pipeline>,
     scene: Mutex<Scene>,
     status: Mutex<DetectorStatus>,
     dropped: AtomicU64,
     analysed: AtomicU64,
 }
 
-/// What only the worker at hand touches.
-struct Work {
-    pipeline: Pipeline,
+/// What looks at pictures; only the worker at hand touches it.
+struct Eyes {
     motion: Option<MotionDetector>,
     wanted: Option<Wanted>,
     moved_at: Option<Instant>,
@@ -106,8 +108,8 @@ impl Analyst {
             events: links.events,
             messages: links.messages,
             metrics: links.metrics,
-            work: Mutex::new(Work {
-                pipeline,
+            pipeline: Mutex::new(pipeline),
+            eyes: Mutex::new(Eyes {
                 motion: needs_motion.then(|| MotionDetector::new(MotionOptions::default())),
                 wanted: None,
                 moved_at: None,
@@ -145,11 +147,11 @@ impl Analyst {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.work.lock().pipeline.counts()
+        self.pipeline.lock().counts()
     }
 
     pub(crate) fn replace_rules(&self, lines: Vec<Line>, zones: Vec<Zone>) {
-        if let Err(error) = self.work.lock().pipeline.replace_rules(lines, zones) {
+        if let Err(error) = self.pipeline.lock().replace_rules(lines, zones) {
             tracing::error!(camera = %self.camera, %error, "lines and zones stay as they were");
         }
     }
@@ -157,7 +159,7 @@ impl Analyst {
     /// The camera is being stopped: takes back what waits and closes open visits.
     pub(crate) fn finish(&self) {
         self.pool.withdraw(self);
-        let events = self.work.lock().pipeline.finish();
+        let events = self.pipeline.lock().finish();
         self.report(events, Instant::now());
     }
 
@@ -190,20 +192,20 @@ impl Analyst {
         sessions: &mut Sessions,
     ) {
         let mut timings = StageTimings::default();
-        let mut work = self.work.lock();
-        let detections =
-            match self.detect(picture, arrival, models, sessions, &mut work, &mut timings) {
-                Ok(detections) => detections,
-                Err(reason) => {
-                    self.fail(&reason);
-                    return;
-                }
-            };
+        let detections = match self.detect(picture, arrival, models, sessions, &mut timings) {
+            Ok(detections) => detections,
+            Err(reason) => {
+                self.fail(&reason);
+                return;
+            }
+        };
         let stamp = picture.stamp();
-        let (tracks, events) = work.pipeline.digest(&stamp, &detections, &mut timings);
-        let tails = Arc::new(work.pipeline.tails());
-        self.measure(&work.pipeline, &events);
-        drop(work);
+        let (tracks, events, tails) = {
+            let mut pipeline = self.pipeline.lock();
+            let (tracks, events) = pipeline.digest(&stamp, &detections, &mut timings);
+            self.measure(&pipeline, &events);
+            (tracks, events, Arc::new(pipeline.tails()))
+        };
 
         self.analysed.fetch_add(1, Ordering::Relaxed);
         self.metrics.analysed.increment(1);
@@ -231,31 +233,31 @@ impl Analyst {
         now: Instant,
         models: &Models,
         sessions: &mut Sessions,
-        work: &mut Work,
         timings: &mut StageTimings,
     ) -> Result<Vec<Detection>, String> {
         let view = picture.view();
+        let mut eyes = self.eyes.lock();
         let mut moving = Vec::new();
-        if let Some(motion) = &mut work.motion {
+        if let Some(motion) = &mut eyes.motion {
             let started = Instant::now();
             moving = motion.update(&view, picture.stamp().media);
             timings.add(Stage::Infer, started.elapsed());
             if !moving.is_empty() {
-                work.moved_at = Some(now);
+                eyes.moved_at = Some(now);
             }
         }
         let Detector::Model(config) = &self.detect.detector else { return Ok(moving) };
-        let still = work.moved_at.is_none_or(|at| now.duration_since(at) > GATE_LINGER);
+        let still = eyes.moved_at.is_none_or(|at| now.duration_since(at) > GATE_LINGER);
         if self.detect.motion_gate && still {
             return Ok(Vec::new());
         }
         let session = sessions.get(config, models).map_err(|error| error.to_string())?;
-        if work.wanted.is_none() {
+        if eyes.wanted.is_none() {
             let classes: Vec<&str> = self.detect.classes.iter().map(ClassName::as_str).collect();
             let wanted = session.model().wanted(self.detect.min_score, &classes);
-            work.wanted = Some(wanted.map_err(|error| error.to_string())?);
+            eyes.wanted = Some(wanted.map_err(|error| error.to_string())?);
         }
-        let Some(wanted) = &work.wanted else { return Ok(Vec::new()) };
+        let Some(wanted) = &eyes.wanted else { return Ok(Vec::new()) };
         let mut found =
             session.detect(&[view], wanted, timings).map_err(|error| error.to_string())?;
         Ok(found.pop().unwrap_or_default())

@@ -354,15 +354,13 @@ impl Supervisor {
         let camera = Arc::clone(&self.camera);
         let mut reader = Reader::new(&camera, config.ring_bytes);
         loop {
-            let started = Instant::now();
             let Some(packet) = source.read()? else { return Ok(()) };
             if reader.packets == 0 {
                 self.backoff.succeeded();
                 self.enter(CameraState::Online, "");
             }
             // Waiting for the next packet is no work: only what follows its arrival counts.
-            let arrived = packet.arrival.max(started);
-            self.camera.metrics.stage(Stage::Demux, arrived.elapsed());
+            self.camera.metrics.stage(Stage::Demux, packet.arrival.elapsed());
             reader.take(&packet, source.info())?;
         }
     }
@@ -388,6 +386,11 @@ impl Supervisor {
             health.since = wall;
         }
         camera.metrics.state(state);
+        if state != CameraState::Online {
+            // Nobody is seen any more.
+            camera.metrics.people.set(0.0);
+            camera.metrics.objects.set(0.0);
+        }
         match state {
             CameraState::Connecting => return,
             CameraState::Online | CameraState::Ended => {
@@ -509,18 +512,21 @@ impl<'a> Reader<'a> {
     fn decode(&mut self, packet: &Packet, wanted: bool) {
         let Some(decoder) = &mut self.decoder else { return };
         let started = Instant::now();
-        if decoder.send(packet).is_err() {
-            self.camera.count_drop(Dropped::Corrupt);
-        }
+        let damaged_before = decoder.stats().corrupt;
+        let mut failed = decoder.send(packet).is_err();
         loop {
             match decoder.receive() {
                 Ok(Some(picture)) => self.camera.shown(&picture, packet.arrival, started, wanted),
                 Ok(None) => break,
-                Err(_damaged) => {
-                    self.camera.count_drop(Dropped::Corrupt);
+                Err(_failure) => {
+                    failed = true;
                     break;
                 }
             }
+        }
+        let damaged = decoder.stats().corrupt - damaged_before;
+        for _ in 0..damaged.max(u64::from(failed)) {
+            self.camera.count_drop(Dropped::Corrupt);
         }
     }
 

@@ -31,5 +31,5 @@ pub use family::Family;
 pub use model::{Model, ModelSource, RawOutput, Session, Wanted};
 pub use motion::{MotionDetector, MotionOptions};
 pub use onnx::{Dim, ElementType, Port, Signature};
-pub use pull::{Pulled, pull};
+pub use pull::{Download, Pulled, download, pull};
 pub use registry::{Listed, Registry};

@@ -33,11 +33,40 @@ const MOST_BYTES: u64 = 2 << 30;
 /// Silence after which a source is given up.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// Fetches the file of `card` into the folder `dest` (made if needed) within `timeout` in
-/// all, trying its sources in turn. `progress` is told the bytes so far and, where the
-/// server says, the bytes in all.
+/// A file that can be had from several places.
+#[derive(Clone, Copy, Debug)]
+pub struct Download<'a> {
+    /// What it is, for messages.
+    pub name: &'a str,
+    /// Its name on the disk.
+    pub file: &'a str,
+    /// Where it can be had, best first.
+    pub sources: &'a [String],
+    /// Its SHA-256 in lower-case hexadecimal, where it is known for sure.
+    pub sha256: Option<&'a str>,
+}
+
+/// Fetches the file of `card` into the folder `dest`; see [`download`].
 pub fn pull(
     card: &Card,
+    dest: &Path,
+    timeout: Duration,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<Pulled, InferError> {
+    let item = Download {
+        name: &card.name,
+        file: &card.file,
+        sources: &card.sources,
+        sha256: card.sha256.as_deref(),
+    };
+    download(&item, dest, timeout, progress)
+}
+
+/// Fetches a file into the folder `dest` (made if needed) within `timeout` in all, trying its
+/// sources in turn. `progress` is told the bytes so far and, where the server says, the bytes
+/// in all.
+pub fn download(
+    item: &Download<'_>,
     dest: &Path,
     timeout: Duration,
     progress: &mut dyn FnMut(u64, Option<u64>),
@@ -48,9 +77,9 @@ pub fn pull(
     };
     std::fs::create_dir_all(dest).map_err(io("create the folder", dest))?;
     let failed =
-        |reason: String, kind| InferError::Download { card: card.name.clone(), reason, kind };
-    if card.sources.is_empty() {
-        let reason = format!("its card names no source; put {} into a models folder", card.file);
+        |reason: String, kind| InferError::Download { card: item.name.to_owned(), reason, kind };
+    if item.sources.is_empty() {
+        let reason = format!("its card names no source; put {} into a models folder", item.file);
         return Err(failed(reason, ErrorKind::Unsupported));
     }
     let config = ureq::Agent::config_builder()
@@ -61,12 +90,12 @@ pub fn pull(
     let agent = ureq::Agent::new_with_config(config);
     let mut reasons = Vec::new();
     let mut kind = ErrorKind::Unreachable;
-    for url in &card.sources {
-        match fetch(&agent, card, url, dest, progress) {
+    for url in item.sources {
+        match fetch(&agent, item, url, dest, progress) {
             Ok(pulled) => return Ok(pulled),
             // Another source would not make room on the disk.
             Err(Failure::Local { action, error }) => {
-                return Err(io(action, &dest.join(&card.file))(error));
+                return Err(io(action, &dest.join(item.file))(error));
             }
             Err(Failure::Remote { reason, kind: this }) => {
                 kind = this;
@@ -86,7 +115,7 @@ enum Failure {
 
 fn fetch(
     agent: &ureq::Agent,
-    card: &Card,
+    item: &Download<'_>,
     url: &str,
     dest: &Path,
     progress: &mut dyn FnMut(u64, Option<u64>),
@@ -97,7 +126,7 @@ fn fetch(
     let mut reader = body.with_config().limit(MOST_BYTES).reader();
     let local = |action| move |error| Failure::Local { action, error };
     let mut file = tempfile::Builder::new()
-        .prefix(&format!(".{}.", card.file))
+        .prefix(&format!(".{}.", item.file))
         .suffix(".part")
         .tempfile_in(dest)
         .map_err(local("write"))?;
@@ -129,18 +158,18 @@ fn fetch(
         return Err(Failure::Remote { reason, kind: ErrorKind::Unreachable });
     }
     let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    if let Some(right) = card.sha256.as_ref().filter(|right| **right != sha256) {
+    if let Some(right) = item.sha256.filter(|right| *right != sha256) {
         let reason = format!(
             "the file there is not the one on the card: its SHA-256 is {sha256}, not {right}"
         );
         return Err(Failure::Remote { reason, kind: ErrorKind::Corrupt });
     }
-    let path = dest.join(&card.file);
+    let path = dest.join(item.file);
     file.as_file().sync_all().map_err(local("write"))?;
     // Temporary files are private to their owner; a model need not be.
     readable_by_all(file.as_file()).map_err(local("write"))?;
     file.persist(&path).map_err(|e| Failure::Local { action: "write", error: e.error })?;
-    Ok(Pulled { path, sha256, verified: card.sha256.is_some(), bytes, source: redact_url(url) })
+    Ok(Pulled { path, sha256, verified: item.sha256.is_some(), bytes, source: redact_url(url) })
 }
 
 #[cfg(unix)]

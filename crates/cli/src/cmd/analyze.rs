@@ -49,9 +49,10 @@ pub(crate) struct Args {
     /// there. 0.6 for models, 0.5 for motion where nothing is said
     #[arg(long, value_name = "S", value_parser = text::parse_score)]
     start_score: Option<f32>,
-    /// Pictures a second that the detector looks at, `all`, or `keyframes`
-    #[arg(long, default_value = "all", value_name = "N|all", value_parser = text::parse_rate)]
-    fps: Rate,
+    /// Pictures a second that the detector looks at, `all`, or `keyframes`; by default all, or
+    /// what the configuration says
+    #[arg(long, value_name = "N|all", value_parser = text::parse_rate)]
+    fps: Option<Rate>,
     /// Count crossings of a line, in fractions of the picture; repeatable
     #[arg(long = "line", value_name = "NAME=x1,y1,x2,y2", value_parser = text::parse_line)]
     lines: Vec<Line>,
@@ -195,7 +196,7 @@ fn plan(args: &Args) -> anyhow::Result<AnalyzeOptions> {
         };
         return Ok(AnalyzeOptions {
             camera: id,
-            detect: DetectConfig { rate: args.fps, ..detect },
+            detect: DetectConfig { rate: args.fps.unwrap_or(detect.rate), ..detect },
             lines: camera.lines.clone(),
             zones: camera.zones.clone(),
             output,
@@ -212,7 +213,7 @@ fn plan(args: &Args) -> anyhow::Result<AnalyzeOptions> {
         camera: CameraId::new("video")?,
         detect: DetectConfig {
             detector,
-            rate: args.fps,
+            rate: args.fps.unwrap_or(Rate::All),
             classes: args.classes.iter().map(|class| ClassName::new(class)).collect(),
             min_score,
             start_score,

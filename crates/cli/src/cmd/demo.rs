@@ -10,14 +10,19 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use omma_engine::Config;
 use omma_engine::config::process_environment;
-use omma_infer::{Registry, pull};
+use omma_infer::{Download, Registry, download, pull};
 
 use super::run::serve;
 use crate::paths;
 
 const MODEL: &str = "yolox-nano";
 
-/// Fetching a model may take this long in all; nobody waits longer for a demo.
+/// A clip with people, CC BY 4.0, from Intel's sample videos.
+const CLIP: &str = "one-by-one-person-detection.mp4";
+const CLIP_SOURCE: &str =
+    "https://github.com/intel-iot-devkit/sample-videos/raw/master/one-by-one-person-detection.mp4";
+
+/// Fetching model and clip may take this long in all; nobody waits longer for a demo.
 const FETCH_WITHIN: Duration = Duration::from_secs(15);
 
 /// Ports that are tried in turn where none is asked for.
@@ -38,10 +43,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let data_dir = paths::user_data().join("demo");
-    let mut registry = paths::registry(&data_dir)?;
-    if !has_model(&registry) && !args.offline {
-        fetch_model(&registry);
-        registry = paths::registry(&data_dir)?;
+    let registry = paths::registry(&data_dir)?;
+    if !args.offline && !args.print_config {
+        fetch_missing(&registry);
     }
     let model = has_model(&registry);
     let clip = if model { clip(&paths::user_data()) } else { None };
@@ -85,17 +89,27 @@ fn has_model(registry: &Registry) -> bool {
     registry.card(MODEL).is_ok_and(|card| registry.find(card).is_some())
 }
 
-/// Tries to fetch the model; without it the demo goes on with less.
-fn fetch_model(registry: &Registry) {
-    let Ok(card) = registry.card(MODEL) else { return };
-    println!("Fetching the model {MODEL} (at most {} s)…", FETCH_WITHIN.as_secs());
-    let started = Instant::now();
-    let folder = paths::user_data().join("models");
-    match pull(card, &folder, FETCH_WITHIN, &mut |_, _| {}) {
-        Ok(pulled) => {
-            println!("{} in {:.1} s", pulled.path.display(), started.elapsed().as_secs_f64())
+/// Tries to fetch what is not here; without it the demo goes on with less.
+fn fetch_missing(registry: &Registry) {
+    let deadline = Instant::now() + FETCH_WITHIN;
+    let user_data = paths::user_data();
+    if !has_model(registry)
+        && let Ok(card) = registry.card(MODEL)
+    {
+        println!("Fetching the model {MODEL}…");
+        let folder = user_data.join("models");
+        if let Err(error) = pull(card, &folder, FETCH_WITHIN, &mut |_, _| {}) {
+            tracing::debug!(%error, "the model could not be fetched");
         }
-        Err(error) => tracing::debug!(%error, "the model could not be fetched"),
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    if has_model(registry) && clip(&user_data).is_none() && !left.is_zero() {
+        println!("Fetching a clip…");
+        let sources = [CLIP_SOURCE.to_owned()];
+        let item = Download { name: "clip", file: CLIP, sources: &sources, sha256: None };
+        if let Err(error) = download(&item, &user_data.join("clips"), left, &mut |_, _| {}) {
+            tracing::debug!(%error, "the clip could not be fetched");
+        }
     }
 }
 
@@ -160,7 +174,7 @@ fn configuration(data_dir: &Path, listen: SocketAddr, model: bool, clip: Option<
     lines:
       middle: {{ from: [0.5, 0.3], to: [0.5, 0.95] }}
     zones:
-      left: {{ polygon: [[0.05, 0.35], [0.4, 0.35], [0.4, 0.9], [0.05, 0.9]], dwell: 5s }}
+      lawn: {{ polygon: [[0.05, 0.35], [0.4, 0.35], [0.4, 0.9], [0.05, 0.9]], dwell: 5s }}
 ",
             quoted(clip)
         ));
