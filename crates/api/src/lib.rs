@@ -20,5 +20,17 @@ mod server;
 mod socket;
 mod status_page;
 
+use omma_types::Event;
+
 pub use error::ServeError;
 pub use server::{listen, openapi, router, serve};
+
+/// An event as `/api/v1/events` shows it, without the sequence number that the store gives.
+/// For programs that write events to a file.
+pub fn event_json(event: &Event) -> serde_json::Value {
+    let mut value = serde_json::to_value(dto::EventDto::new(0, event)).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("seq");
+    }
+    value
+}

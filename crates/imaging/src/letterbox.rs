@@ -83,12 +83,12 @@ impl Mapping {
     }
 }
 
-/// Fills tensors for one model. Keeps its scratch memory and, while the pictures' size stays
-/// the same, its tables: a call then allocates nothing.
+/// Fills tensors for one model. Keeps its scratch memory and the tables for the sizes of
+/// pictures that it met last: a call allocates only for a new size.
 #[derive(Debug)]
 pub struct Letterbox {
     spec: TensorSpec,
-    tables: Option<Tables>,
+    tables: Vec<Tables>,
     scratch: Scratch,
 }
 
@@ -96,7 +96,7 @@ impl Letterbox {
     /// A filler of tensors of `spec`.
     pub fn new(spec: TensorSpec) -> Self {
         let size = Size::new(spec.size.width.max(1), spec.size.height.max(1));
-        Self { spec: TensorSpec { size, ..spec }, tables: None, scratch: Scratch::default() }
+        Self { spec: TensorSpec { size, ..spec }, tables: Vec::new(), scratch: Scratch::default() }
     }
 
     /// What the tensors look like.
@@ -115,12 +115,16 @@ impl Letterbox {
         if tensor.len() != self.tensor_len() {
             return None;
         }
-        if self.tables.as_ref().is_none_or(|t| t.source != picture.size()) {
-            let tables = Tables::new(picture.size(), &self.spec);
-            self.scratch.fit(&tables);
-            self.tables = Some(tables);
-        }
-        let tables = self.tables.as_ref()?;
+        let known = self.tables.iter().position(|t| t.source == picture.size());
+        let at = known.unwrap_or_else(|| {
+            if self.tables.len() >= MOST_TABLES {
+                self.tables.remove(0);
+            }
+            self.tables.push(Tables::new(picture.size(), &self.spec));
+            self.tables.len() - 1
+        });
+        let tables = self.tables.get(at)?;
+        self.scratch.fit(tables);
         let colors = Colors::new(picture, &self.spec);
         match self.spec.layout {
             Layout::Nchw => fill_planes(picture, tables, &mut self.scratch, &colors, tensor),
@@ -130,6 +134,8 @@ impl Letterbox {
     }
 }
 
+/// Sizes of pictures that tables are kept for: a session serves cameras of few sizes.
+const MOST_TABLES: usize = 4;
 /// Bits behind the binary point of the weights between two rows. Eight, because the blend of
 /// two samples of 8 bits then just fits into 16, which is what SIMD units are quick with.
 const ROW_BITS: u32 = 8;
@@ -240,8 +246,8 @@ impl Tables {
 /// Memory for one row on its way.
 #[derive(Debug, Default)]
 struct Scratch {
-    /// Blended source rows (one sample longer than the plane, so that the last sample has a
-    /// right neighbour), luma and both colours.
+    /// Blended source rows, luma and both colours; at least one sample longer than the
+    /// plane, so that the last sample has a right neighbour.
     blends: [Vec<i16>; 3],
     /// The pairs that the columns of the row are made of.
     pairs: [Vec<[i16; 2]>; 3],
@@ -255,9 +261,12 @@ impl Scratch {
         for (plane, length) in
             [tables.source.width, chroma.width, chroma.width].into_iter().enumerate()
         {
-            self.blends[plane].resize(length as usize + 1, 0);
-            self.pairs[plane].resize(tables.width, [0; 2]);
-            self.channels[plane].resize(tables.width, 0.0);
+            // Growing only, so that pictures of different sizes may take turns.
+            let (blend, pairs) = (&mut self.blends[plane], &mut self.pairs[plane]);
+            blend.resize(blend.len().max(length as usize + 1).max(ROW + 1), 0);
+            pairs.resize(pairs.len().max(tables.width), [0; 2]);
+            let channel = &mut self.channels[plane];
+            channel.resize(channel.len().max(tables.width), 0.0);
         }
     }
 
@@ -268,22 +277,33 @@ impl Scratch {
         blend(&picture.u, tables.chroma_rows[y], blue);
         blend(&picture.v, tables.chroma_rows[y], red);
         let [luma_pairs, blue_pairs, red_pairs] = &mut self.pairs;
-        for (pair, &at) in luma_pairs.iter_mut().zip(&tables.luma.first) {
-            *pair = pair_at(luma, at);
-        }
-        for ((blue_pair, red_pair), &at) in
-            blue_pairs.iter_mut().zip(red_pairs).zip(&tables.chroma.first)
-        {
-            *blue_pair = pair_at(blue, at);
-            *red_pair = pair_at(red, at);
-        }
+        pick(luma, &tables.luma.first, luma_pairs);
+        pick(blue, &tables.chroma.first, blue_pairs);
+        pick(red, &tables.chroma.first, red_pairs);
     }
 }
 
-#[inline(always)]
-fn pair_at(row: &[i16], at: u32) -> [i16; 2] {
-    let at = at as usize;
-    [row[at], row[at + 1]]
+/// The room for a blended row: for every width below the next power of two and one more.
+const ROW: usize = 8192;
+
+/// Copies the pair that starts at each of `first` out of `row`.
+fn pick(row: &[i16], first: &[u32], pairs: &mut [[i16; 2]]) {
+    // In a row of a length known to the compiler no access needs a check. That matters: this
+    // loop is a third of all the work.
+    let whole = row.len() == ROW + 1;
+    match row.first_chunk::<{ ROW + 1 }>() {
+        Some(row) if whole => {
+            for (pair, &at) in pairs.iter_mut().zip(first) {
+                let at = at as usize % ROW;
+                *pair = [row[at], row[at + 1]];
+            }
+        }
+        _ => {
+            for (pair, &at) in pairs.iter_mut().zip(first) {
+                *pair = [row[at as usize], row[at as usize + 1]];
+            }
+        }
+    }
 }
 
 /// Two rows of `plane` weighted into one. The sums use all 16 bits; flipping the top bit
@@ -298,7 +318,7 @@ fn blend(plane: &Plane<'_>, tap: Tap, out: &mut [i16]) {
     for ((out, &a), &b) in out.iter_mut().zip(upper).zip(lower) {
         *out = ((u16::from(a) * above + u16::from(b) * below) ^ 0x8000) as i16;
     }
-    if let [.., last, beyond] = out {
+    if let Some([last, beyond]) = out.get_mut(upper.len() - 1..=upper.len()) {
         *beyond = *last;
     }
 }
@@ -306,15 +326,24 @@ fn blend(plane: &Plane<'_>, tap: Tap, out: &mut [i16]) {
 /// The colour conversion, folded with the scales of the weights and the model's
 /// normalisation: sums of weighted samples in, numbers of the tensor out.
 struct Colors {
-    /// Channel = luma * `luma` + blue difference * `blue[c]` + red difference * `red[c]` +
-    /// `base[c]`, limited to 0..=255, then times `scale[c]` plus `shift[c]`.
-    luma: f32,
-    blue: [f32; 3],
-    red: [f32; 3],
-    base: [f32; 3],
-    scale: [f32; 3],
-    shift: [f32; 3],
+    /// Red, green, blue.
+    channels: [Channel; 3],
+    /// Whether blue comes first in the tensor.
+    reversed: bool,
+    /// What surrounds the picture, in the tensor's order.
     pad: [f32; 3],
+}
+
+/// A channel is luma * `luma` + blue difference * `blue` + red difference * `red` + `base`,
+/// limited to `low` and `high`.
+#[derive(Clone, Copy)]
+struct Channel {
+    luma: f32,
+    blue: f32,
+    red: f32,
+    base: f32,
+    low: f32,
+    high: f32,
 }
 
 impl Colors {
@@ -331,48 +360,63 @@ impl Colors {
         };
         let to_blue = 2.0 * (1.0 - blue_weight) * chroma;
         let to_red = 2.0 * (1.0 - red_weight) * chroma;
-        let mut blue = [0.0, -to_blue * blue_weight / green_weight, to_blue];
-        let mut red = [to_red, -to_red * red_weight / green_weight, 0.0];
-        if spec.order == ChannelOrder::Bgr {
-            blue.reverse();
-            red.reverse();
-        }
+        let blue = [0.0, -to_blue * blue_weight / green_weight, to_blue];
+        let red = [to_red, -to_red * red_weight / green_weight, 0.0];
+        let reversed = spec.order == ChannelOrder::Bgr;
         // A sum is sample * 2^22 - 2^15 * 2^14: one unit is 2^-22, and zero stands for 128.
         let unit = 1.0 / (1u32 << (ROW_BITS + COLUMN_BITS)) as f32;
-        let channel = |c: usize| -> [f32; 3] { [spec.mean[c], spec.scale[c], spec.pad] };
+        let channel = |c: usize| {
+            let at = if reversed { 2 - c } else { c };
+            let (mean, scale) = (spec.mean[at], spec.scale[at]);
+            let ends = [-mean * scale, (255.0 - mean) * scale];
+            Channel {
+                luma: luma * unit * scale,
+                blue: blue[c] * unit * scale,
+                red: red[c] * unit * scale,
+                base: ((128.0 - black) * luma - mean) * scale,
+                low: ends[0].min(ends[1]),
+                high: ends[0].max(ends[1]),
+            }
+        };
         Self {
-            luma: luma * unit,
-            blue: blue.map(|k| k * unit),
-            red: red.map(|k| k * unit),
-            base: [(128.0 - black) * luma; 3],
-            scale: spec.scale,
-            shift: [0, 1, 2].map(channel).map(|[mean, scale, _]| -mean * scale),
-            pad: [0, 1, 2].map(channel).map(|[mean, scale, pad]| (pad - mean) * scale),
+            channels: [0, 1, 2].map(channel),
+            reversed,
+            pad: [0, 1, 2].map(|c| (spec.pad - spec.mean[c]) * spec.scale[c]),
         }
     }
 
     /// Colours one row into its three channels.
-    fn row(&self, pairs: &[Vec<[i16; 2]>; 3], tables: &Tables, channels: [&mut [f32]; 3]) {
+    fn row(&self, pairs: &[Vec<[i16; 2]>; 3], tables: &Tables, mut out: [&mut [f32]; 3]) {
+        if self.reversed {
+            out.reverse();
+        }
         let width = tables.width;
-        let [first, second, third] = channels;
-        let (first, second, third) =
-            (&mut first[..width], &mut second[..width], &mut third[..width]);
-        let [luma, blue, red] = pairs;
-        let (luma, blue, red) = (&luma[..width], &blue[..width], &red[..width]);
+        let [red, green, blue] = out;
+        let (red, green, blue) = (&mut red[..width], &mut green[..width], &mut blue[..width]);
+        let [luma, us, vs] = pairs;
+        let (luma, us, vs) = (&luma[..width], &us[..width], &vs[..width]);
         let (luma_weights, weights) =
             (&tables.luma.weights[..width], &tables.chroma.weights[..width]);
+        let [r, g, b] = self.channels;
         for x in 0..width {
-            let y = dot(luma[x], luma_weights[x]) * self.luma;
-            let u = dot(blue[x], weights[x]);
-            let v = dot(red[x], weights[x]);
-            let color = |c: usize| {
-                let sample = y + u * self.blue[c] + v * self.red[c] + self.base[c];
-                sample.clamp(0.0, 255.0) * self.scale[c] + self.shift[c]
-            };
-            first[x] = color(0);
-            second[x] = color(1);
-            third[x] = color(2);
+            let y = dot(luma[x], luma_weights[x]);
+            let u = dot(us[x], weights[x]);
+            let v = dot(vs[x], weights[x]);
+            // Red has nothing of the blue difference, blue nothing of the red one.
+            red[x] = r.limit(y * r.luma + v * r.red + r.base);
+            green[x] = g.limit(y * g.luma + u * g.blue + v * g.red + g.base);
+            blue[x] = b.limit(y * b.luma + u * b.blue + b.base);
         }
+    }
+}
+
+impl Channel {
+    /// Written out, because `clamp` panics where a spec holds no numbers, and `max` and `min`
+    /// cost three instructions each for the sake of such.
+    #[inline(always)]
+    fn limit(&self, value: f32) -> f32 {
+        let value = if value > self.low { value } else { self.low };
+        if value < self.high { value } else { self.high }
     }
 }
 

@@ -52,6 +52,8 @@ const ROWS_READ: usize = 2;
 const FLOOD: f32 = 0.5;
 /// The same, where it came from one picture to the next.
 const SUDDEN: f32 = 0.3;
+/// Cells asked for the shift that all share.
+const SHIFT_SAMPLES: usize = 1024;
 /// Deviation that every cell starts with.
 const FIRST_DEVIATION: f32 = 4.0;
 
@@ -67,6 +69,8 @@ pub struct MotionDetector {
     /// How far beyond its range each cell is: at least 1 where it moves, else 0.
     excess: Vec<f32>,
     moving: Vec<bool>,
+    /// The cells that move.
+    places: Vec<usize>,
     sums: Vec<u16>,
     shifts: Vec<f32>,
     learning_since: Option<MediaTime>,
@@ -87,6 +91,7 @@ impl MotionDetector {
             deviation: Vec::new(),
             excess: Vec::new(),
             moving: Vec::new(),
+            places: Vec::new(),
             sums: Vec::new(),
             shifts: Vec::new(),
             learning_since: None,
@@ -173,8 +178,19 @@ impl MotionDetector {
                     *sum += u16::from(sample);
                 }
             }
-            for (cell, sums) in cells.iter_mut().zip(self.sums.chunks_exact(side)) {
-                *cell = sums.iter().map(|s| u32::from(*s)).sum::<u32>() as f32 * scale;
+            // With a length known to the compiler the sums cost a third.
+            match side {
+                1 => fold::<1>(&self.sums, scale, cells),
+                2 => fold::<2>(&self.sums, scale, cells),
+                3 => fold::<3>(&self.sums, scale, cells),
+                4 => fold::<4>(&self.sums, scale, cells),
+                5 => fold::<5>(&self.sums, scale, cells),
+                6 => fold::<6>(&self.sums, scale, cells),
+                _ => {
+                    for (cell, sums) in cells.iter_mut().zip(self.sums.chunks_exact(side)) {
+                        *cell = sums.iter().map(|s| u32::from(*s)).sum::<u32>() as f32 * scale;
+                    }
+                }
             }
         }
     }
@@ -183,7 +199,7 @@ impl MotionDetector {
     fn compare(&mut self) {
         // The shift that most cells share is the camera's exposure or a cloud.
         self.shifts.clear();
-        let step = (self.cells.len() / 4096).max(1);
+        let step = (self.cells.len() / SHIFT_SAMPLES).max(1);
         let every = self.cells.iter().zip(&self.mean).step_by(step);
         self.shifts.extend(every.map(|(cell, mean)| cell - mean));
         let middle = self.shifts.len() / 2;
@@ -200,31 +216,33 @@ impl MotionDetector {
         }
     }
 
-    /// Removes moving cells with few moving neighbours: what noise leaves.
+    /// Removes moving cells with few moving neighbours: what noise leaves. Leaves the places
+    /// of all others in `places`.
     fn clean(&mut self) {
         let (columns, rows) = (self.grid.columns, self.grid.rows);
         self.moving.clear();
         self.moving.extend(self.excess.iter().map(|e| *e > 0.0));
-        if !self.moving.contains(&true) {
-            return;
-        }
-        for y in 0..rows {
-            let (above, below) = (y.saturating_sub(1), (y + 2).min(rows));
-            for x in 0..columns {
-                let at = y * columns + x;
-                if !self.moving[at] {
-                    continue;
-                }
-                let (left, right) = (x.saturating_sub(1), (x + 2).min(columns));
-                let around: usize = (above..below)
-                    .map(|y| &self.moving[y * columns + left..y * columns + right])
-                    .map(|row| row.iter().filter(|m| **m).count())
-                    .sum();
-                if around < 4 {
-                    self.excess[at] = 0.0;
-                }
+        self.places.clear();
+        for (y, row) in self.excess.chunks_exact(columns).enumerate() {
+            // Nearly all rows are still; this test takes many cells at a time.
+            if row.iter().fold(0, |bits, e| bits | e.to_bits()) != 0 {
+                let moving = row.iter().enumerate().filter(|(_, e)| **e > 0.0);
+                self.places.extend(moving.map(|(x, _)| y * columns + x));
             }
         }
+        let (moving, excess) = (&self.moving, &mut self.excess);
+        self.places.retain(|&at| {
+            let (x, y) = (at % columns, at / columns);
+            let (left, right) = (x.saturating_sub(1), (x + 2).min(columns));
+            let around: usize = (y.saturating_sub(1)..(y + 2).min(rows))
+                .map(|y| &moving[y * columns + left..y * columns + right])
+                .map(|row| row.iter().filter(|m| **m).count())
+                .sum();
+            if around < 4 {
+                excess[at] = 0.0;
+            }
+            around >= 4
+        });
     }
 
     fn adapt(&mut self, elapsed: f32, learning: bool) {
@@ -269,11 +287,13 @@ impl MotionDetector {
     /// Moving cells that touch, also at corners.
     fn blobs(&mut self) -> Vec<Blob> {
         let (columns, rows) = (self.grid.columns, self.grid.rows);
-        self.moving.clear();
-        self.moving.extend(self.excess.iter().map(|e| *e > 0.0));
+        self.moving.fill(false);
+        for &at in &self.places {
+            self.moving[at] = true;
+        }
         let mut blobs = Vec::new();
         let mut open = Vec::new();
-        for start in 0..self.moving.len() {
+        for &start in &self.places {
             if !std::mem::take(&mut self.moving[start]) {
                 continue;
             }
@@ -303,9 +323,16 @@ impl MotionDetector {
     }
 }
 
+/// Cells from the sums of `N` samples each.
+fn fold<const N: usize>(sums: &[u16], scale: f32, cells: &mut [f32]) {
+    for (cell, sums) in cells.iter_mut().zip(sums.as_chunks::<N>().0) {
+        *cell = sums.iter().map(|s| u32::from(*s)).sum::<u32>() as f32 * scale;
+    }
+}
+
 /// The part of the cells that moves.
 fn share(excess: &[f32]) -> f32 {
-    let moving = excess.iter().filter(|e| **e > 0.0).count();
+    let moving: u32 = excess.iter().map(|e| u32::from(*e > 0.0)).sum();
     moving as f32 / excess.len().max(1) as f32
 }
 

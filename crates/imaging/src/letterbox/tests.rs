@@ -210,12 +210,12 @@ proptest! {
 
     #[test]
     fn a_reused_letterbox_gives_what_a_new_one_gives(
-        first in (1u32..60, 1u32..60), second in (1u32..60, 1u32..60),
+        sizes in prop::collection::vec((1u32..60, 1u32..60), 6), turns in 0usize..3,
     ) {
         let spec = spec(Size::new(32, 24), Fit::Center);
         let mut letterbox = Letterbox::new(spec);
         let mut tensor = vec![0.0; letterbox.tensor_len()];
-        for size in [first, second] {
+        for size in sizes.iter().chain(&sizes[turns..]) {
             let image = smooth(Size::new(size.0, size.1), ColorRange::Full, ColorMatrix::Bt709);
             letterbox.fill(&image.view(), &mut tensor).unwrap();
             prop_assert_eq!(&tensor, &run(spec, &image).0);

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Measures Omma's speed and writes docs/benchmarks.md.
+
+Everything is measured beside its baseline in the same run, the two in turn, and quoted as a
+ratio of medians: the machine's own speed then hardly matters. Needs the clips and models of
+$OMMA_DATA, ffmpeg, and ONNX Runtime's library in $ORT_DYLIB_PATH; `make bench` sees to that.
+
+usage: benches/run.py [PART ...]      parts: offline engines logic live start (default: all)
+"""
+import json
+import os
+import platform
+import re
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OMMA = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "omma"
+DATA = Path(os.environ["OMMA_DATA"]) if os.environ.get("OMMA_DATA") else ROOT.parent / "shared" / "data"
+MODEL = DATA / "models" / "yolox_nano.onnx"
+PETS = DATA / "clips" / "PETS09-S2L1.mp4"
+STREET = DATA / "clips" / "street-1080p.mp4"
+RUNS = 5
+LIVE_SECONDS = 60
+
+rows = []  # (group, what, figure, target, verdict)
+
+
+def note(group, what, figure, target="", met=None):
+    verdict = "" if met is None else ("met" if met else "**short**")
+    rows.append((group, what, figure, target, verdict))
+    print(f"{group}: {what}: {figure} {f'(target {target}: {verdict})' if target else ''}", flush=True)
+
+
+def cpu_of(command):
+    """Runs a command; gives its processor time, wall time and output."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True)
+    wall = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu, wall, done.stdout
+
+
+def inference_ms():
+    """ONNX Runtime's own time of one run on one thread, asked through its Python package."""
+    program = """
+import sys, time, numpy as np, onnxruntime as ort
+o = ort.SessionOptions(); o.intra_op_num_threads = 1; o.inter_op_num_threads = 1
+s = ort.InferenceSession(sys.argv[1], o, providers=["CPUExecutionProvider"])
+x = np.random.default_rng(0).uniform(0, 255, (1, 3, 416, 416)).astype(np.float32)
+name = s.get_inputs()[0].name
+for _ in range(10): s.run(None, {name: x})
+t = time.process_time()
+for _ in range(150): s.run(None, {name: x})
+print((time.process_time() - t) / 150 * 1e3)
+"""
+    python = ROOT / ".setup" / "bench" / "bin" / "python"
+    _, _, out = cpu_of([python if python.exists() else sys.executable, "-c", program, MODEL])
+    return float(out)
+
+
+def offline():
+    for clip in (PETS, STREET):
+        ratios, walls, ours_ms, floor_ms = [], [], [], []
+        for _ in range(RUNS):
+            cpu, wall, out = cpu_of([OMMA, "analyze", clip, "--fps", "all", "--json"])
+            summary = json.loads(out)
+            frames = summary["frames_read"]
+            decode, _, _ = cpu_of(["ffmpeg", "-v", "error", "-threads", "1", "-i", clip, "-f", "null", "-"])
+            floor = decode / frames * 1e3 + inference_ms()
+            ours_ms.append(cpu / frames * 1e3)
+            floor_ms.append(floor)
+            ratios.append(cpu / frames * 1e3 / floor)
+            walls.append(wall / cpu)
+        ratio, wall = statistics.median(ratios), statistics.median(walls)
+        name = clip.name
+        note("analyze", f"{name}: processor time a frame",
+             f"{statistics.median(ours_ms):.2f} ms, floor {statistics.median(floor_ms):.2f} ms")
+        note("analyze", f"{name}: processor time to (ffmpeg decode + ONNX Runtime)",
+             f"{ratio:.3f} ({min(ratios):.3f} to {max(ratios):.3f})", "≤ 1.15", ratio <= 1.15)
+        note("analyze", f"{name}: wall to processor time", f"{wall:.3f}", "≤ 0.6", wall <= 0.6)
+
+
+def engines():
+    for engine in ("ort", "rten"):
+        _, _, out = cpu_of([OMMA, "models", "bench", MODEL, "--engine", engine, "--seconds", "5"])
+        note("engines", f"yolox-nano on {engine}, one thread", out.split(": ", 1)[1].strip())
+
+
+def logic():
+    for crate, bench, target in (("omma-track", "track", 50_000), ("omma-rules", "rules", 1_000_000)):
+        _, _, out = cpu_of(["cargo", "bench", "--locked", "-q", "-p", crate, "--bench", bench])
+        # divan: a line a benchmark with times, then a line with items a second.
+        names = re.findall(r"[├╰]─ (\S+)\s", out)
+        rates = re.findall(r"^[│ ]*\s+([\d.]+) ([KMG]?)item/s.*?│.*?│ ([\d.]+) ([KMG]?)item/s", out, re.M)
+        scale = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
+        unit = "frames/s" if crate == "omma-track" else "track updates/s"
+        lines = [l for l in out.splitlines() if "item/s" in l]
+        labels = [l for l in out.splitlines() if re.search(r"(ns|µs|ms)\s+│", l)]
+        for label, line in zip(labels, lines):
+            name = re.sub(r"[│├╰─]", " ", label).split()[0]
+            figures = re.findall(r"([\d.]+) ([KMG]?)item/s", line)
+            median = float(figures[2][0]) * scale[figures[2][1]]
+            asked = crate == "omma-rules" or name.startswith("pets")
+            note("logic", f"{crate} {name}", f"{median:,.0f} {unit}",
+                 f"≥ {target:,}" if asked else "", median >= target if asked else None)
+
+
+class Live:
+    """A running `omma run`."""
+
+    def __init__(self, cameras):
+        self.dir = tempfile.TemporaryDirectory()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        config = Path(self.dir.name) / "omma.yaml"
+        config.write_text(
+            f"version: 1\ndata_dir: {self.dir.name}/data\nhttp: {{ listen: '127.0.0.1:{self.port}' }}\n"
+            f"models:\n  people: {{ file: {MODEL}, classes: [person] }}\ncameras:\n{cameras}")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen([OMMA, "run", "-c", config, "--log", "warn"])
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def wait(self, path, accept, seconds=30):
+        """Polls until `accept(answer)`; gives the seconds since the start of the process."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if accept(self.get(path)):
+                    return time.monotonic() - self.started
+            except OSError:
+                pass
+            time.sleep(0.005)
+        sys.exit(f"{path} was not ready within {seconds} s")
+
+    def metric(self, name, **labels):
+        total = 0.0
+        for line in self.get("/metrics").splitlines():
+            if line.startswith(name + "{") or line.startswith(name + " "):
+                if all(f'{k}="{v}"' in line for k, v in labels.items()):
+                    total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def status(self, key):
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"^{key}:\s+(\d+) kB", text, re.M).group(1)) / 1024
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.dir.cleanup()
+
+
+def live():
+    cameras = "".join(
+        f"  cam{i}:\n    url: {STREET}\n    loop: true\n    detect: {{ model: people, fps: 5 }}\n"
+        "    lines:\n      mid: { from: [0.5, 0.0], to: [0.5, 1.0] }\n" for i in range(4))
+    cameras += f"  idle:\n    url: {STREET}\n    loop: true\n"
+    omma = Live(cameras)
+    names = [f"cam{i}" for i in range(4)]
+    omma.wait("/metrics", lambda _: all(omma.metric("omma_frames_analysed_total", camera=c) > 5 for c in names))
+    first = {c: (omma.metric("omma_frames_received_total", camera=c),
+                 omma.metric("omma_frames_analysed_total", camera=c)) for c in names}
+    cpu, started = omma.metric("omma_process_cpu_seconds"), time.monotonic()
+    time.sleep(LIVE_SECONDS)
+    span = time.monotonic() - started
+    got = {c: ((omma.metric("omma_frames_received_total", camera=c) - first[c][0]) / span,
+               (omma.metric("omma_frames_analysed_total", camera=c) - first[c][1]) / span) for c in names}
+    cores = (omma.metric("omma_process_cpu_seconds") - cpu) / span
+    slowest = min(r for r, _ in got.values())
+    analysed = min(a for _, a in got.values())
+    lost = sum(omma.metric("omma_frames_dropped_total", camera=c, reason=r)
+               for c in names for r in ("corrupt", "ring_full"))
+    busy = sum(omma.metric("omma_frames_dropped_total", camera=c, reason="detector_busy") for c in names)
+    memory = omma.status("VmHWM")
+    decoded = omma.metric("omma_frames_decoded_total", camera="idle")
+    within = sum(omma.metric("omma_capture_to_event_seconds_bucket", camera=c, le="0.1") for c in names)
+    events = sum(omma.metric("omma_capture_to_event_seconds_count", camera=c) for c in names)
+    omma.stop()
+    note("live", f"4 × 1080p30 looped, detection at 5 fps, {span:.0f} s: slowest camera",
+         f"{slowest:.2f} fps read, {analysed:.2f} fps analysed", "30 and 5", slowest > 29.8 and analysed > 4.9)
+    note("live", "packets lost; pictures that the detector had no time for", f"{lost:.0f}; {busy:.0f}", "0 lost", lost == 0)
+    note("live", "processor", f"{cores:.2f} cores")
+    note("live", "peak memory, 5 cameras", f"{memory:.0f} MB", "≤ 400 MB", memory <= 400)
+    note("live", "pictures decoded of a camera that nobody looks at", f"{decoded:.0f}", "0", decoded == 0)
+    note("live", f"events within 100 ms of their frame, under this load ({events:.0f} events)",
+         f"{100 * within / max(events, 1):.1f} %")
+
+
+def start():
+    cameras = ("  cam:\n    url: sim:street?people=10&cars=0&seed=3&size=1280x720\n"
+               "    detect: { model: people, fps: 5 }\n    lines:\n"
+               + "".join(f"      l{i}: {{ from: [0.{i}, 0.0], to: [0.{i}, 1.0] }}\n" for i in range(1, 10)))
+    omma = Live(cameras)
+    omma.wait("/metrics", lambda _: omma.metric("omma_capture_to_event_seconds_count", camera="cam") >= 60, 240)
+    buckets = re.findall(r'omma_capture_to_event_seconds_bucket\{camera="cam",le="([^"]+)"\} (\d+)', omma.get("/metrics"))
+    events = int(buckets[-1][1])
+    p95 = next(float(le) for le, count in buckets if int(count) >= 0.95 * events)
+    omma.stop()
+    note("latency", f"captured frame to stored event, 5 fps, idle machine ({events} events): p95",
+         f"≤ {p95 * 1e3:.0f} ms", "≤ 100 ms", p95 <= 0.1)
+    ready, first = [], []
+    for _ in range(RUNS):
+        omma = Live(f"  cam:\n    url: {PETS}\n    loop: true\n    detect: {{ model: people, fps: 5 }}\n")
+        ready.append(omma.wait("/readyz", lambda _: True))
+        first.append(omma.wait("/metrics", lambda _: omma.metric("omma_frames_analysed_total", camera="cam") > 0))
+        omma.stop()
+    ready, first = statistics.median(ready), statistics.median(first)
+    note("start", "`omma run` ready", f"{ready:.2f} s", "≤ 1 s", ready <= 1)
+    note("start", "first picture of a file analysed", f"{first:.2f} s", "≤ 1.5 s", first <= 1.5)
+
+
+def machine():
+    model = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "?")
+    memory = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo").read()).group(1)) / 2**20
+    ffmpeg = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True).stdout.split()[2]
+    return f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, FFmpeg {ffmpeg}"
+
+
+def write(parts):
+    path = ROOT / "docs" / "benchmarks.md"
+    text = ["# Benchmarks", "",
+            "Written by `make bench`; do not edit. Ratios are medians over runs in which both",
+            "sides took turns; absolute figures are this machine's and this hour's.", "",
+            f"Machine: {machine()}. Date: {time.strftime('%Y-%m-%d')}. Parts: {', '.join(parts)}.", "",
+            "| part | what | measured | target | |", "| --- | --- | --- | --- | --- |"]
+    text += [f"| {' | '.join(row)} |" for row in rows]
+    path.write_text("\n".join(text) + "\n")
+    print(f"written to {path.relative_to(ROOT)}")
+
+
+def main():
+    known = {"offline": offline, "engines": engines, "logic": logic, "start": start, "live": live}
+    parts = sys.argv[1:] or list(known)
+    for missing in (p for p in (OMMA, PETS, STREET, MODEL) if not Path(p).exists()):
+        sys.exit(f"skipped: {missing} is not there")
+    for part in parts:
+        known[part]()
+    if len(parts) == len(known):
+        write(parts)
+
+
+if __name__ == "__main__":
+    main()

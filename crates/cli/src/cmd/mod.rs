@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub(crate) mod analyze;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod eval;
+pub(crate) mod models;
+pub(crate) mod run;
+pub(crate) mod sim;
+pub(crate) mod track;

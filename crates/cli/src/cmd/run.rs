@@ -1,0 +1,175 @@
+//! `omma run`: the cameras of a configuration file, until somebody says stop.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context as _;
+use omma_engine::{Config, Engine, Handle};
+use omma_store::Store;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::analyze::read_config;
+use crate::paths;
+
+/// How often the file is looked at for changes. Asking the file system works on every one of
+/// them, also on network shares and Kubernetes' config maps.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// After a request to stop, the process ends at the latest after this.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE", default_value = "omma.yaml")]
+    config: PathBuf,
+    /// Listen here instead of where the configuration says
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut config = read_config(&args.config)?;
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("async")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let watched = Watched::new(&args.config, args.listen);
+        serve(config, "omma.db", Some(watched), |address| {
+            tracing::info!(
+                address = %format!("http://{address}/"),
+                ready_millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "omma is ready"
+            );
+        })
+        .await
+    })
+}
+
+/// Runs `config` until a signal says stop. `on_ready` is told where the server listens.
+pub(crate) async fn serve(
+    config: Config,
+    database: &str,
+    watched: Option<Watched>,
+    on_ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    // The port first: a second Omma must not touch the first one's cameras and store.
+    let listener = omma_api::listen(config.listen).await?;
+    let address = listener.local_addr().context("cannot tell the address listened on")?;
+    let mut signals = Signals::new()?;
+    let store = Store::open(config.data_dir.join(database)).await?;
+    let models = paths::models(&config.data_dir)?;
+    let engine = Engine::start(config, store, models).await?;
+    let handle = engine.handle();
+    let (stop_server, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(omma_api::serve(listener, handle.clone(), async {
+        // Also when the sender is dropped.
+        drop(stopped.await);
+    }));
+    on_ready(address);
+    signals.wait(&handle, watched).await;
+    tracing::info!("stopping");
+    let stopping = async {
+        drop(stop_server);
+        engine.stop().await;
+        match server.await {
+            Ok(outcome) => outcome.map_err(anyhow::Error::from),
+            Err(error) => Err(anyhow::Error::from(error).context("the server panicked")),
+        }
+    };
+    if let Ok(outcome) = tokio::time::timeout(STOP_WITHIN, stopping).await {
+        outcome
+    } else {
+        tracing::warn!("not everything stopped in time; ending anyway");
+        std::process::exit(0);
+    }
+}
+
+/// The signals that matter.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Until a signal says stop; reloads the configuration meanwhile.
+    async fn wait(&mut self, handle: &Handle, mut watched: Option<Watched>) {
+        let mut tick = tokio::time::interval(WATCH_EVERY);
+        loop {
+            let asked = tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => true,
+                _ = tick.tick() => false,
+            };
+            if let Some(watched) = &mut watched {
+                watched.reload_if(asked, handle).await;
+            }
+        }
+    }
+}
+
+/// A configuration file that is watched for changes.
+pub(crate) struct Watched {
+    path: PathBuf,
+    listen: Option<SocketAddr>,
+    seen: Option<(SystemTime, u64)>,
+}
+
+impl Watched {
+    fn new(path: &Path, listen: Option<SocketAddr>) -> Self {
+        Self { path: path.to_owned(), listen, seen: stamp(path) }
+    }
+
+    /// Reads the file again where it changed or somebody `asked`. A configuration with a
+    /// mistake is reported, and the last good one goes on.
+    async fn reload_if(&mut self, asked: bool, handle: &Handle) {
+        let now = stamp(&self.path);
+        // A file that is away for a moment is being replaced.
+        if !asked && (now.is_none() || now == self.seen) {
+            return;
+        }
+        self.seen = now;
+        match read_config(&self.path) {
+            Ok(mut config) => {
+                if let Some(listen) = self.listen {
+                    config.listen = listen;
+                }
+                let changes = handle.reload(config).await;
+                for change in &changes {
+                    tracing::info!(change = change.as_str(), "configuration reloaded");
+                }
+                if changes.is_empty() {
+                    tracing::info!("configuration reloaded, nothing changed");
+                }
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the new configuration is refused; the last one goes on");
+            }
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}

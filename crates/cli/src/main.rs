@@ -1,0 +1,84 @@
+//! The binary `omma`: commands, configuration file, logging, wiring. Thin: what the commands
+//! do is done in the rooms behind it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to people")]
+
+mod cmd;
+mod json;
+mod paths;
+mod text;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Turns cameras into events: detects, tracks and counts people and things in live and
+/// recorded video.
+#[derive(Parser)]
+#[command(name = "omma", version, max_term_width = 100)]
+struct Cli {
+    /// What to log: error, warn, info, debug, or per part, e.g. `warn,omma_media=debug`
+    #[arg(long, global = true, value_name = "FILTER", env = "OMMA_LOG")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show Omma at work: simulated cameras, and a real one where a model is at hand
+    Demo(cmd::demo::Args),
+    /// Run the cameras of a configuration file
+    Run(cmd::run::Args),
+    /// Detect, track and count in finished videos
+    Analyze(cmd::analyze::Args),
+    /// List, fetch, check and time models
+    Models(cmd::models::Args),
+    /// Turn detections of a MOTChallenge file into tracks
+    Track(cmd::track::Args),
+    /// Score tracks against ground truth
+    Eval(cmd::eval::Args),
+    /// Make a video of the simulated street, with its exact ground truth
+    Sim(cmd::sim::Args),
+    /// Check a configuration file
+    Config(cmd::config::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let default = match &cli.command {
+        Command::Run(_) => "info",
+        _ => "warn",
+    };
+    log_to_stderr(cli.log.as_deref().unwrap_or(default));
+    let outcome = match cli.command {
+        Command::Demo(args) => cmd::demo::run(args),
+        Command::Run(args) => cmd::run::run(&args),
+        Command::Analyze(args) => cmd::analyze::run(&args),
+        Command::Models(args) => cmd::models::run(args),
+        Command::Track(args) => cmd::track::run(&args),
+        Command::Eval(args) => cmd::eval::run(&args),
+        Command::Sim(args) => cmd::sim::run(&args),
+        Command::Config(args) => cmd::config::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        eprintln!("warning: `{filter}` is no log filter ({error}); logging warnings");
+        EnvFilter::new("warn")
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
