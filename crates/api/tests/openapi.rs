@@ -1,7 +1,5 @@
 //! The description that programs are built against does not change by accident.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
