@@ -104,7 +104,7 @@ fn mistakes_are_named_with_place_reason_and_remedy() {
         (
             "version: 1\ncameras:\n  a:\n    url: x\n    lines:\n      l: { from: [0, 0], to: [1, 1] }\n",
             "omma.yaml:4:",
-            &["no `detect`", "never be counted"],
+            &["no `detect`", "ever be counted"],
         ),
         (
             "version: 1\ncameras:\n  a:\n    url: x\n    detect: { model: motion }\n    lines:\n      l: { from: [0.5, 0.5], to: [0.5, 0.5] }\n",
