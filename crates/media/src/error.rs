@@ -121,6 +121,11 @@ impl MediaError {
                 "the server closed the connection",
                 "check the camera, or try again later",
             ),
+            AvError::IO => (
+                K::Unreachable,
+                "the connection broke off",
+                "check the camera and the address, or try again later",
+            ),
             AvError::NO_MEMORY => return Self::out_of_memory(subject),
             other => return Self::from_errno(subject, other),
         };
@@ -140,6 +145,7 @@ impl MediaError {
             Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
                 (K::NotFound, "check the name and that the device is plugged in")
             }
+            Some(libc::ENOTTY) => (K::Invalid, "name a camera's device, for example /dev/video0"),
             Some(libc::EACCES | libc::EPERM) => (K::Denied, "give this user the right to read it"),
             Some(libc::EBUSY) => (K::Busy, "end the program that uses it"),
             Some(libc::ENOSPC | libc::EDQUOT) => (K::Full, "make room on the disk"),
@@ -218,6 +224,8 @@ mod tests {
             (libc::ETIMEDOUT, ErrorKind::Timeout),
             (libc::EBUSY, ErrorKind::Busy),
             (libc::EACCES, ErrorKind::Denied),
+            (libc::ENOTTY, ErrorKind::Invalid),
+            (libc::EIO, ErrorKind::Unreachable),
         ];
         for (errno, kind) in kinds {
             assert_eq!(MediaError::from_network("v4l2:/dev/video0", AvError(-errno)).kind(), kind);
