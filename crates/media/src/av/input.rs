@@ -185,6 +185,18 @@ impl Input {
         })
     }
 
+    /// Whether the end of what is read is known beforehand: a size in bytes (not that of a mere
+    /// list of segments), or a duration in the header. Ask right after opening; later FFmpeg
+    /// has put guesses there.
+    pub(crate) fn has_known_end(&self) -> bool {
+        if known(self.get().duration).is_some_and(|micros| micros > 0) {
+            return true;
+        }
+        let lists_segments = ["hls", "dash"].contains(&self.format_name().as_str());
+        // SAFETY: an open input's `pb` is null or valid; asking for the size moves nothing.
+        !lists_segments && !self.get().pb.is_null() && unsafe { ffi::avio_size(self.get().pb) } > 0
+    }
+
     /// Whether nothing need be read to know the video stream: its size, and its frame rate,
     /// stand in the container's header.
     pub(crate) fn header_says_all(&self) -> bool {

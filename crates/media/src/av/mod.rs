@@ -37,6 +37,8 @@ impl AvError {
     pub(crate) const INVALID_ARGUMENT: Self = Self(-libc::EINVAL);
     pub(crate) const IO: Self = Self(-libc::EIO);
     pub(crate) const PROTOCOL_NOT_SUPPORTED: Self = Self(-libc::EPROTONOSUPPORT);
+    /// What FFmpeg says once the interrupt has told it to give up.
+    pub(crate) const GIVEN_UP: Self = Self(ffi::AVERROR_EXIT);
     pub(crate) const END: Self = Self(ffi::AVERROR_EOF);
     pub(crate) const INVALID_DATA: Self = Self(ffi::AVERROR_INVALIDDATA);
     pub(crate) const DECODER_NOT_FOUND: Self = Self(ffi::AVERROR_DECODER_NOT_FOUND);

@@ -29,6 +29,8 @@ pub(super) struct Demuxed {
     pacer: Option<Pacer>,
     /// How long it may be silent.
     silence: Option<Duration>,
+    /// Whether its end can only mean that something broke.
+    endless: bool,
     seq: u64,
     /// Packets of the video stream in this pass through the file.
     in_this_pass: u64,
@@ -37,7 +39,7 @@ pub(super) struct Demuxed {
 
 impl Demuxed {
     pub(super) fn open(spec: &SourceSpec, stop: &Stop) -> Result<Self, MediaError> {
-        let (input, stream) = open_video(spec, stop)?;
+        let Opened { input, stream, endless } = open_video(spec, stop)?;
         let container = input.format_name();
         let info = StreamInfo {
             codec: stream.parameters.codec_name(),
@@ -58,6 +60,7 @@ impl Demuxed {
         let silence = spec.silence_limit(by_arrival);
         Ok(Self {
             silence,
+            endless,
             clock: StreamClock::new(&stream, by_arrival),
             spec: spec.clone(),
             stop: stop.clone(),
@@ -81,14 +84,17 @@ impl Demuxed {
                 if self.is_cut_off() {
                     return Err(self.cut_off_error());
                 }
+                if let Some(missing) = self.missing_segments() {
+                    return Err(missing);
+                }
                 if !(self.spec.looped && self.spec.is_file() && self.clock.has_progressed()) {
                     return Ok(None);
                 }
                 self.start_again()?;
                 continue;
             };
-            // Half a packet at the end of a cut-off file would become half a picture.
-            if packet.is_corrupt() && self.spec.is_file() {
+            // Half a packet where a file or connection broke off would become half a picture.
+            if packet.is_corrupt() && self.comes_whole() {
                 continue;
             }
             self.in_this_pass += 1;
@@ -133,9 +139,7 @@ impl Demuxed {
                         return Err(MediaError::stopped(self.spec.name()));
                     }
                 }
-                Err(AvError::END)
-                    if !self.is_endless() && !self.input.interrupt().has_expired() =>
-                {
+                Err(AvError::END) if !self.endless && !self.input.interrupt().has_expired() => {
                     return Ok(None);
                 }
                 Err(error) => return Err(self.read_error(error)),
@@ -143,9 +147,11 @@ impl Demuxed {
         }
     }
 
-    /// Whether the end of this source can only mean that something broke.
-    fn is_endless(&self) -> bool {
-        matches!(self.spec.kind, SourceKind::Rtsp(_) | SourceKind::Rtmp(_) | SourceKind::V4l2(_))
+    /// Whether packets are damaged only where the source ends. On RTP a lost datagram damages
+    /// a packet in the middle, and the decoder makes the best of it.
+    fn comes_whole(&self) -> bool {
+        use SourceKind as K;
+        matches!(self.spec.kind, K::File(_) | K::Http(_) | K::Rtmp(_))
     }
 
     fn read_error(&self, error: AvError) -> MediaError {
@@ -153,7 +159,9 @@ impl Demuxed {
         if self.stop.is_stopped() {
             return MediaError::stopped(name);
         }
-        if self.input.interrupt().has_expired() {
+        // Where the limit cuts a packet in two, FFmpeg gives its first half, and only to the
+        // next call, which has a limit of its own, that it gave up.
+        if self.input.interrupt().has_expired() || error == AvError::GIVEN_UP {
             let limit = self.silence.unwrap_or_default().as_secs_f64();
             return MediaError::new(
                 ErrorKind::Timeout,
@@ -165,12 +173,35 @@ impl Demuxed {
         if self.spec.is_file() && error == AvError::INVALID_DATA {
             return self.cut_off_error();
         }
+        if matches!(self.spec.kind, SourceKind::Http(_)) && error == AvError::END {
+            return MediaError::new(
+                ErrorKind::Unreachable,
+                name,
+                "the live stream ended, or its server went away",
+                "check the camera, or try again later",
+            );
+        }
         MediaError::from_network(name, error)
     }
 
     /// Whether a file ended before all packets came that its index names.
     fn is_cut_off(&self) -> bool {
         self.spec.is_file() && self.in_this_pass < self.input.indexed_packets(self.stream.index)
+    }
+
+    /// FFmpeg passes over segments that it can't fetch. Their stated lengths may be rounded.
+    fn missing_segments(&self) -> Option<MediaError> {
+        let stated = self.info.duration.filter(|_| self.info.container == "hls")?;
+        let got = self.clock.length();
+        (got + stated / 10 + Duration::from_secs(1) < stated).then(|| {
+            let (got, stated) = (got.as_secs_f64(), stated.as_secs_f64());
+            MediaError::new(
+                ErrorKind::Unreachable,
+                self.spec.name(),
+                format!("after {got:.1} s of {stated:.1} s the rest could not be fetched"),
+                "check the server, or try again later",
+            )
+        })
     }
 
     fn cut_off_error(&self) -> MediaError {
@@ -185,7 +216,7 @@ impl Demuxed {
     /// Opens the file anew at its end: right for every container, also those in which FFmpeg
     /// can't seek, and cheap for files.
     fn start_again(&mut self) -> Result<(), MediaError> {
-        let (input, stream) = open_video(&self.spec, &self.stop)?;
+        let Opened { input, stream, .. } = open_video(&self.spec, &self.stop)?;
         if stream.parameters.codec_name() != self.info.codec
             || stream.time_base != self.stream.time_base
         {
@@ -269,6 +300,11 @@ impl StreamClock {
         self.last_decode.is_some()
     }
 
+    /// From the stream's start to the end of what was read.
+    fn length(&self) -> Duration {
+        self.media(self.end.max(0)).since(MediaTime::ZERO)
+    }
+
     fn start_again(&mut self, stream: &VideoStream) {
         self.zero = stream.start;
         self.offset = self.end;
@@ -319,8 +355,15 @@ fn copy_parameters(
     stream.parameters.try_clone().map_err(|_error| MediaError::out_of_memory(spec.name()))
 }
 
+struct Opened {
+    input: Input,
+    stream: VideoStream,
+    /// Whether the end of this source can only mean that something broke.
+    endless: bool,
+}
+
 /// Opens the source and finds its video stream.
-fn open_video(spec: &SourceSpec, stop: &Stop) -> Result<(Input, VideoStream), MediaError> {
+fn open_video(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
     let started = Instant::now();
     let mut input = match &spec.kind {
         SourceKind::File(path) => open_file(spec, path, stop)?,
@@ -340,6 +383,12 @@ fn open_video(spec: &SourceSpec, stop: &Stop) -> Result<(Input, VideoStream), Me
                 "report this as a bug",
             ));
         }
+    };
+    let endless = match spec.kind {
+        SourceKind::File(_) => false,
+        // A live HLS list, motion JPEG and the like.
+        SourceKind::Http(_) => !input.has_known_end(),
+        _ => true,
     };
     let name = spec.name();
     // An MP4's header says all that is needed; looking into the packets would decode some.
@@ -376,7 +425,7 @@ fn open_video(spec: &SourceSpec, stop: &Stop) -> Result<(Input, VideoStream), Me
     if ["none", "ansi"].contains(&codec) {
         return Err(open_error(spec, AvError::INVALID_DATA));
     }
-    Ok((input, stream))
+    Ok(Opened { input, stream, endless })
 }
 
 fn live_options(more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {

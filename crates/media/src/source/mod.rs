@@ -48,11 +48,13 @@ impl Source {
         }
     }
 
-    /// The next packet of the video stream; None at the end of a file. Paced sources wait
+    /// The next packet of the video stream; None at the end of a file, also one over HTTP (one
+    /// whose size or duration was known from the start). Paced sources wait
     /// until it is due; network sources wait for it no longer than their read timeout.
     ///
     /// # Errors
-    /// `Timeout` for silence, `Unreachable` for a lost connection, `Corrupt` where a file is
+    /// `Timeout` for silence, `Unreachable` for a lost connection or the end of a live stream,
+    /// `Corrupt` where a file is
     /// damaged or cut off (after its good part was delivered).
     pub fn read(&mut self) -> Result<Option<Packet>, MediaError> {
         match &mut self.0 {
