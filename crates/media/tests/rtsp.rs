@@ -3,12 +3,14 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::ffmpeg;
+use common::http::{path_of, reply, serve, stay_silent};
 use omma_media::{
     Decoder, DecoderOptions, MediaError, Packet, Source, SourceSpec, Stop, Transport,
 };
@@ -47,6 +49,10 @@ impl Camera {
             return None;
         };
         Some(Self { process, port })
+    }
+
+    fn secure_address(&self, path: &str) -> String {
+        format!("rtsps://127.0.0.1:{}/{path}", self.port)
     }
 
     fn address(&self, credentials: &str, path: &str) -> String {
@@ -113,6 +119,61 @@ fn a_camera_is_read_and_decoded_over_each_transport() {
     }
 }
 
+/// A camera's usual certificate: signed by nobody but itself, for another name.
+fn self_signed(dir: &Path) -> (String, String) {
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=camera.invalid"])
+        .args(["-keyout", "key.pem", "-out", "certificate.pem"])
+        .current_dir(dir)
+        .output()
+        .expect("the openssl program is needed for tests (apt-get install openssl)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = |file: &str| dir.join(file).to_str().unwrap().to_owned();
+    (text("certificate.pem"), text("key.pem"))
+}
+
+#[test]
+fn an_encrypted_camera_is_read_also_with_a_certificate_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (certificate, key) = self_signed(dir.path());
+    let secured = ["--certificate", &certificate, "--key", &key];
+    let Some(mut camera) = Camera::start(&secured) else { return };
+    // Encryption allows only one transport; asking for another is no obstacle.
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Auto] {
+        let spec = spec(&camera.secure_address("cam")).transport(transport);
+        let mut source = open(&spec).unwrap();
+        let packets = take(&mut source, 20);
+        let mut decoder = Decoder::new(source.info(), DecoderOptions::default()).unwrap();
+        let pictures = common::decode_all(&mut decoder, &packets);
+        assert!(pictures.len() >= 5, "{transport:?}: {} pictures", pictures.len());
+        assert!(pictures.iter().all(|p| p.stamp().size == Size::new(320, 240)));
+    }
+    let error = error_of(&spec(&camera.secure_address("nowhere")));
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let error = error_of(&spec(&camera.address("", "cam")));
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "not encrypted: {error}");
+
+    let spec = spec(&camera.secure_address("cam")).read_timeout(Duration::from_secs(3));
+    let mut source = open(&spec).unwrap();
+    take(&mut source, 5);
+    camera.kill();
+    let died = Instant::now();
+    let error = common::last_error(&mut source);
+    assert!(
+        [ErrorKind::Unreachable, ErrorKind::Timeout].contains(&error.kind()),
+        "a dead camera: {error}"
+    );
+    assert!(died.elapsed() < SOON);
+}
+
+#[test]
+fn a_camera_without_encryption_is_not_taken_for_an_encrypted_one() {
+    let Some(camera) = Camera::start(&[]) else { return };
+    let error = error_of(&spec(&camera.secure_address("cam")).open_timeout(SOON / 4));
+    assert!([ErrorKind::Unreachable, ErrorKind::Timeout].contains(&error.kind()), "{error}");
+}
+
 #[test]
 fn a_transport_that_the_camera_does_not_offer_is_unsupported() {
     let Some(camera) = Camera::start(&["--udp-only"]) else { return };
@@ -163,13 +224,7 @@ fn a_camera_that_dies_is_noticed() {
         take(&mut source, 5);
         camera.kill();
         let died = Instant::now();
-        let error = loop {
-            match source.read() {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("a camera has no end"),
-                Err(error) => break error,
-            }
-        };
+        let error = common::last_error(&mut source);
         assert!(
             [ErrorKind::Unreachable, ErrorKind::Timeout].contains(&error.kind()),
             "{transport:?}: {error}"
@@ -193,36 +248,10 @@ fn a_closed_port_is_unreachable() {
     }
 }
 
-/// Accepts connections and hands each to `answer` on a thread of its own.
-fn serve(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let answer = std::sync::Arc::new(answer);
-    std::thread::Builder::new()
-        .name("server".to_owned())
-        .spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let answer = std::sync::Arc::clone(&answer);
-                std::thread::Builder::new()
-                    .name("connection".to_owned())
-                    .spawn(move || answer(stream))
-                    .unwrap();
-            }
-        })
-        .unwrap();
-    port
-}
-
-/// Keeps the connection open and says nothing until the other side hangs up.
-fn stay_silent(mut stream: TcpStream) {
-    let mut buffer = [0; 1024];
-    while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
-}
-
 #[test]
 fn a_silent_server_is_given_up_in_time() {
     let port = serve(stay_silent);
-    for scheme in ["rtsp", "http", "rtmp"] {
+    for scheme in ["rtsp", "rtsps", "http", "https", "rtmp", "rtmps"] {
         let started = Instant::now();
         let address = format!("{scheme}://127.0.0.1:{port}/cam/x");
         let error = error_of(&spec(&address).open_timeout(Duration::from_millis(400)));
@@ -262,28 +291,6 @@ fn a_stop_ends_reading() {
     take(&mut source, 2);
     stop.stop();
     assert!(source.read().unwrap_err().is_stopped());
-}
-
-/// Reads the head of a request; the path is its second word.
-fn path_of(stream: &TcpStream) -> String {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next().and_then(Result::ok).unwrap_or_default();
-    for line in lines {
-        if line.map_or(true, |line| line.is_empty()) {
-            break;
-        }
-    }
-    first.split(' ').nth(1).unwrap_or_default().to_owned()
-}
-
-fn reply(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) {
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n",
-        body.len()
-    );
-    // The reader may have hung up already.
-    let _gone = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
 }
 
 #[test]
@@ -340,7 +347,7 @@ fn motion_jpeg_over_http_counts_time_by_arrival() {
     );
     let jpeg = std::fs::read(dir.path().join("a.jpg")).unwrap();
     let port = serve(move |mut stream| {
-        path_of(&stream);
+        let path = path_of(&stream);
         let head = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=frame\
                     \r\nConnection: close\r\n\r\n";
         let part = format!(
@@ -357,11 +364,14 @@ fn motion_jpeg_over_http_counts_time_by_arrival() {
             stream.flush()
         };
         let _gone = send();
-        stay_silent(stream);
+        if path == "/silent.mjpg" {
+            stay_silent(stream);
+        }
     });
-    let spec = spec(&format!("http://127.0.0.1:{port}/live.mjpg"))
-        .read_timeout(Duration::from_millis(500));
-    let mut source = open(&spec).unwrap();
+    let spec_of = |path: &str| {
+        spec(&format!("http://127.0.0.1:{port}{path}")).read_timeout(Duration::from_millis(500))
+    };
+    let mut source = open(&spec_of("/silent.mjpg")).unwrap();
     assert_eq!(source.info().codec, "mjpeg");
     let packets = take(&mut source, 20);
     let mut decoder = Decoder::new(source.info(), DecoderOptions::default()).unwrap();
@@ -371,11 +381,11 @@ fn motion_jpeg_over_http_counts_time_by_arrival() {
         assert!(media.abs_diff(real) < Duration::from_millis(100), "{media:?} {real:?}");
     }
     // What is silent afterwards is noticed.
-    let error = loop {
-        match source.read() {
-            Ok(packet) => assert!(packet.is_some(), "it has no end"),
-            Err(error) => break error,
-        }
-    };
+    let error = common::last_error(&mut source);
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    // So is a server that hangs up.
+    let mut source = open(&spec_of("/hangs-up.mjpg")).unwrap();
+    take(&mut source, 20);
+    let error = common::last_error(&mut source);
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
 }

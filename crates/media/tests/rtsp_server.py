@@ -13,7 +13,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--user")
@@ -22,6 +22,8 @@ parser.add_argument("--tcp-only", action="store_true")
 parser.add_argument("--udp-only", action="store_true")
 parser.add_argument("--file")
 parser.add_argument("--fps", default="25/1")
+parser.add_argument("--certificate", help="PEM file: speak rtsps:// only")
+parser.add_argument("--key", help="PEM file of the certificate's key")
 options = parser.parse_args()
 
 Gst.init(None)
@@ -48,15 +50,28 @@ if options.tcp_only:
 if options.udp_only:
     factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
 
-if options.user:
+auth = GstRtspServer.RTSPAuth()
+if options.certificate:
+    auth.set_tls_certificate(
+        Gio.TlsCertificate.new_from_files(options.certificate, options.key)
+    )
+    # Without a user, everybody may see the pictures.
+    if not options.user:
+        everybody = GstRtspServer.RTSPToken()
+        everybody.set_string("media.factory.role", "viewer")
+        auth.set_default_token(everybody)
+    server.set_auth(auth)
+
+if options.user or options.certificate:
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_role("viewer")
     for permission in ("access", "construct"):
         permissions.add_permission_for_role("viewer", f"media.factory.{permission}", True)
     factory.set_permissions(permissions)
+
+if options.user:
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
-    auth = GstRtspServer.RTSPAuth()
     auth.add_basic(GstRtspServer.RTSPAuth.make_basic(options.user, options.password), token)
     server.set_auth(auth)
 

@@ -1,6 +1,8 @@
 //! What several tests need: films made by the `ffmpeg` program, and reading them through.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub(crate) mod http;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,6 +60,12 @@ pub(crate) fn read_all(source: &mut Source) -> (Vec<Packet>, Option<MediaError>)
             Err(error) => return (packets, Some(error)),
         }
     }
+}
+
+/// The error with which a live source ends.
+pub(crate) fn last_error(source: &mut Source) -> MediaError {
+    let (packets, error) = read_all(source);
+    error.unwrap_or_else(|| panic!("ended after {} packets as if it were a file", packets.len()))
 }
 
 /// All pictures of these packets, to the last.
