@@ -84,6 +84,10 @@ impl SourceSpec {
     /// (HLS, MJPEG, files), `v4l2:/dev/video0`, `file:PATH`, or a path. A source is paced like
     /// a camera unless [`Self::paced`] says otherwise. `sim:` addresses are known to the
     /// engine alone, which hands over a producer (see [`Self::producer`]).
+    ///
+    /// `rtsps`, `rtmps` and `https` encrypt, but whose certificate it is, is not checked:
+    /// cameras have certificates signed by themselves. This keeps listeners out, not somebody
+    /// who can place himself between camera and Omma. `rtsps` always goes over TCP.
     pub fn parse(address: &str) -> Result<Self, MediaError> {
         let address = address.trim();
         if address.is_empty() {
