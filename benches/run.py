@@ -28,7 +28,7 @@ MODEL = DATA / "models" / "yolox_nano.onnx"
 PETS = DATA / "clips" / "PETS09-S2L1.mp4"
 STREET = DATA / "clips" / "street-1080p.mp4"
 RUNS = 5
-LIVE_SECONDS = 60
+LIVE_SECONDS = int(os.environ.get("LIVE_SECONDS", "60"))
 
 rows = []  # (group, what, figure, target, verdict)
 
