@@ -5,65 +5,17 @@ mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::ffmpeg;
 use omma_media::{
     Decoder, DecoderOptions, MediaError, Packet, Source, SourceSpec, Stop, Transport,
 };
+use omma_testkit::RtspCamera as Camera;
 use omma_types::{ErrorKind, Size, WallSource};
 
 /// Generous: a loaded machine must not fail a test.
 const SOON: Duration = Duration::from_secs(20);
-
-/// A running RTSP server, killed when dropped.
-struct Camera {
-    process: Child,
-    port: u16,
-}
-
-impl Camera {
-    /// None, with a printed reason, where GStreamer's server is not installed.
-    fn start(arguments: &[&str]) -> Option<Self> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rtsp_server.py");
-        let mut process = Command::new("/usr/bin/python3")
-            .arg(script)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| eprintln!("skipped: no python3 for the rtsp server ({error})"))
-            .ok()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(port) = line.strip_prefix("port ").and_then(|p| p.trim().parse().ok()) else {
-            process.kill().unwrap();
-            process.wait().unwrap();
-            eprintln!(
-                "skipped: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi \
-                       gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
-            );
-            return None;
-        };
-        Some(Self { process, port })
-    }
-
-    fn address(&self, credentials: &str, path: &str) -> String {
-        format!("rtsp://{credentials}127.0.0.1:{}/{path}", self.port)
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Camera {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
 
 fn spec(address: &str) -> SourceSpec {
     SourceSpec::parse(address).unwrap().open_timeout(SOON)
