@@ -258,7 +258,7 @@ impl Check<'_> {
         }
         let lines = file.lines.iter().map(|(rule, line)| self.line(name, rule, line));
         let zones = file.zones.iter().map(|(rule, zone)| self.zone(name, rule, zone));
-        Ok(CameraConfig {
+        let camera = CameraConfig {
             id,
             url,
             transport: match file.transport {
@@ -271,7 +271,11 @@ impl Check<'_> {
             detect,
             lines: lines.collect::<Result<_, _>>()?,
             zones: zones.collect::<Result<_, _>>()?,
-        })
+        };
+        match crate::source::resolve(&camera) {
+            Ok(_source) => Ok(camera),
+            Err(error) => Err(self.wrong(file.url.referenced, error.to_string())),
+        }
     }
 
     fn detect(
