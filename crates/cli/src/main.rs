@@ -32,7 +32,7 @@ enum Command {
     /// Run the cameras of a configuration file
     Run(cmd::run::Args),
     /// Detect, track and count in finished videos
-    Analyze(cmd::analyze::Args),
+    Analyze(Box<cmd::analyze::Args>),
     /// List, fetch, check and time models
     Models(cmd::models::Args),
     /// Turn detections of a MOTChallenge file into tracks
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     };
     log_to_stderr(cli.log.as_deref().unwrap_or(default));
     let outcome = match cli.command {
-        Command::Demo(args) => cmd::demo::run(args),
+        Command::Demo(args) => cmd::demo::run(&args),
         Command::Run(args) => cmd::run::run(&args),
         Command::Analyze(args) => cmd::analyze::run(&args),
         Command::Models(args) => cmd::models::run(args),

@@ -34,7 +34,8 @@ fn roots(data_dir: &Path) -> Vec<PathBuf> {
 /// The models that a process with its data in `data_dir` knows. Cards of one's own lie in
 /// `models/*.toml` of the data directory; `$OMMA_DATA/models` is looked into first.
 pub(crate) fn registry(data_dir: &Path) -> anyhow::Result<Registry> {
-    let folders: Vec<PathBuf> = roots(data_dir).iter().map(|root| root.join("models")).collect();
+    let roots = extra_data().into_iter().chain(roots(data_dir));
+    let folders: Vec<PathBuf> = roots.map(|root| root.join("models")).collect();
     Registry::new(Some(&data_dir.join("models")), &folders).context("model cards")
 }
 

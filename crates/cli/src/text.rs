@@ -29,9 +29,9 @@ fn named_points(text: &str) -> Result<(&str, Vec<Point>), String> {
         text.split_once('=').ok_or_else(|| format!("`{text}` has no name: NAME=x1,y1,…"))?;
     let numbers: Vec<f32> = numbers
         .split(',')
-        .map(|number| number.trim().parse().map_err(|_| format!("`{number}` is no number")))
+        .map(|text| text.trim().parse().map_err(|_not_one| format!("`{text}` is no number")))
         .collect::<Result<_, _>>()?;
-    if numbers.len() % 2 != 0 {
+    if !numbers.len().is_multiple_of(2) {
         return Err(format!("`{text}` has a number too many: points are pairs x,y"));
     }
     Ok((name, numbers.chunks_exact(2).map(|pair| Point::new(pair[0], pair[1])).collect()))

@@ -11,7 +11,7 @@ use omma_media::{
     Decoder, DecoderOptions, GopRing, MediaError, Packet, Picture, Skip, Source, SourceSpec, Stop,
 };
 use omma_types::{
-    CameraId, Clock, Direction, ErrorKind, Event, EventIds, EventKind, MediaTime, Stage,
+    CameraId, Clock as _, Direction, ErrorKind, Event, EventIds, EventKind, MediaTime, Stage,
     SystemClock, WallTime, redact_url,
 };
 use parking_lot::Mutex;

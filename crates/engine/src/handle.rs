@@ -75,8 +75,8 @@ impl Handle {
         let camera = self.known(id)?;
         let mut view = camera.live(options)?;
         match tokio::time::timeout(crate::live::SNAPSHOT_TIMEOUT, view.next()).await {
-            Ok(Some(frame)) => Ok(frame),
-            Ok(None) | Err(_) => Err(camera.no_picture()),
+            Ok(Some(frame)) if !frame.is_notice => Ok(frame),
+            Ok(_) | Err(_) => Err(camera.no_picture()),
         }
     }
 

@@ -22,6 +22,7 @@ mod pacer;
 mod pipeline;
 mod pool;
 mod scene;
+mod schedule;
 mod shared;
 mod source;
 mod status;

@@ -11,7 +11,7 @@ use omma_imaging::{
     Anchor, Color, ColorMatrix, ColorRange, JpegEncoder, LabelStyle, Painter, YuvImage,
 };
 use omma_media::Picture;
-use omma_types::{Clock, FrameStamp, MediaTime, Point, Size, Stage, SystemClock, WallSource};
+use omma_types::{Clock as _, FrameStamp, MediaTime, Point, Size, Stage, SystemClock, WallSource};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
@@ -143,15 +143,15 @@ impl Artist {
     fn run(mut self) {
         while let Some(next) = self.wait() {
             let Some(camera) = self.inbox.camera.upgrade() else { return };
-            let stamp = match next {
-                Some(picture) => self.draw(&camera, &picture),
+            let (stamp, is_notice) = match next {
+                Some(picture) => (self.draw(&camera, &picture), false),
                 None if camera.status().state == CameraState::Online => continue,
-                None => self.draw_reason(&camera),
+                None => (self.draw_reason(&camera), true),
             };
             let started = Instant::now();
             match self.encoder.encode(&self.canvas.view(), self.options.quality) {
                 Ok(bytes) => {
-                    let frame = JpegFrame { bytes: bytes.to_vec(), stamp };
+                    let frame = JpegFrame { bytes: bytes.to_vec(), stamp, is_notice };
                     camera.metrics.stage(Stage::Encode, started.elapsed());
                     // Nobody looks any more: the next wait ends the thread.
                     self.sender.send_replace(Some(Arc::new(frame)));

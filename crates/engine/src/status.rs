@@ -197,4 +197,22 @@ pub struct JpegFrame {
     pub bytes: Vec<u8>,
     /// Which picture it is.
     pub stamp: FrameStamp,
+    /// Whether it is no picture of the camera, but a notice that says why there is none.
+    pub is_notice: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omma_types::EventKind;
+
+    #[test]
+    fn every_state_can_be_an_event() {
+        let words: Vec<&str> = CameraState::ALL.iter().map(|state| state.as_str()).collect();
+        let mut known = EventKind::CAMERA_STATES.to_vec();
+        known.sort_unstable();
+        let mut sorted = words.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, known);
+    }
 }

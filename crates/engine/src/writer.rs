@@ -138,6 +138,7 @@ fn write_all(
             return;
         };
         for ((event, origin), number) in events.into_iter().zip(origins).zip(numbers) {
+            let Some(number) = number else { continue };
             if let Some((arrival, metrics)) = origin {
                 metrics.event_latency.record(arrival.elapsed().as_secs_f64());
             }
@@ -148,17 +149,29 @@ fn write_all(
     }
 }
 
-/// Stores the events, however long it takes; none when the engine ends before.
+/// Stores the events, however long it takes; none when the engine ends before. An event that
+/// the store can never take is reported and left out, so that it does not block all others.
 fn append(
     store: &Store,
     events: &[Event],
     runtime: &tokio::runtime::Handle,
     trouble: &Trouble,
-) -> Option<Vec<i64>> {
+) -> Option<Vec<Option<i64>>> {
     loop {
         match runtime.block_on(store.append(events)) {
             Ok(numbers) => {
                 *trouble.reason.lock() = None;
+                return Some(numbers.into_iter().map(Some).collect());
+            }
+            Err(error) if !error.kind().is_transient() => {
+                if let [event] = events {
+                    tracing::error!(%error, camera = %event.camera, id = %event.id, "an event is refused");
+                    return Some(vec![None]);
+                }
+                let mut numbers = Vec::new();
+                for event in events.chunks(1) {
+                    numbers.extend(append(store, event, runtime, trouble)?);
+                }
                 return Some(numbers);
             }
             Err(error) => {

@@ -25,17 +25,14 @@ pub struct Listed {
 impl Registry {
     /// The built-in cards, and those in `*.toml` files directly in `card_dir` (which need not
     /// exist); a card there replaces a built-in one of the same name. Model files are looked
-    /// for in `$OMMA_DATA/models` and then in `folders`, in their order.
+    /// for in `folders`, in their order.
     pub fn new(card_dir: Option<&Path>, folders: &[PathBuf]) -> Result<Self, InferError> {
         let mut cards: Vec<Arc<Card>> = Card::built_in()?.into_iter().map(Arc::new).collect();
         for card in card_dir.map(read_cards).transpose()?.unwrap_or_default() {
             cards.retain(|known| known.name != card.name);
             cards.push(Arc::new(card));
         }
-        let data = std::env::var_os("OMMA_DATA").filter(|dir| !dir.is_empty());
-        let data = data.map(|dir| PathBuf::from(dir).join("models"));
-        let folders = data.into_iter().chain(folders.iter().cloned()).collect();
-        Ok(Self { cards, folders })
+        Ok(Self { cards, folders: folders.to_vec() })
     }
 
     /// All cards with the state of their files.

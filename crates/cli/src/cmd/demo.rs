@@ -7,7 +7,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use omma_engine::Config;
 use omma_engine::config::process_environment;
 use omma_infer::{Download, Registry, download, pull};
@@ -41,7 +40,7 @@ pub(crate) struct Args {
     print_config: bool,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let data_dir = paths::user_data().join("demo");
     let registry = paths::registry(&data_dir)?;
     if !args.offline && !args.print_config {
@@ -63,13 +62,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     for old in ["demo.db", "demo.db-wal", "demo.db-shm"] {
         drop(std::fs::remove_file(data_dir.join(old)));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("async")
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(serve(config, "demo.db", None, |address| {
+    serve(config, "demo.db", None, |address| {
         let eyes = match (model, &clip) {
             (true, Some(clip)) => {
                 format!("{MODEL} looks at two simulated cameras and {}", clip.display())
@@ -82,7 +75,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         };
         println!("{eyes}");
         println!("Open http://{address}/ in a browser. Ctrl-C ends the demo.");
-    }))
+    })
 }
 
 fn has_model(registry: &Registry) -> bool {
@@ -154,7 +147,7 @@ fn configuration(data_dir: &Path, listen: SocketAddr, model: bool, clip: Option<
     url: sim:street?people=6&cars=2&seed=1
     detect: {{ model: {detector}, fps: 10 }}
     lines:
-      crossing: {{ from: [0.5, 1.0], to: [0.5, 0.3] }}
+      shops: {{ from: [0.5, 1.0], to: [0.5, 0.3] }}
     zones:
       kerb: {{ polygon: [[0.06, 0.7], [0.38, 0.7], [0.34, 0.97], [0.02, 0.97]], dwell: 3s }}
   square:

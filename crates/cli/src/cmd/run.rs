@@ -35,27 +35,36 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    let watched = Watched::new(&args.config, args.listen);
+    serve(config, "omma.db", Some(watched), |address| {
+        tracing::info!(
+            address = %format!("http://{address}/"),
+            ready_millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "omma is ready"
+        );
+    })
+}
+
+/// Runs `config` until a signal says stop. `on_ready` is told where the server listens.
+pub(crate) fn serve(
+    config: Config,
+    database: &str,
+    watched: Option<Watched>,
+    on_ready: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("async")
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let watched = Watched::new(&args.config, args.listen);
-        serve(config, "omma.db", Some(watched), |address| {
-            tracing::info!(
-                address = %format!("http://{address}/"),
-                ready_millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                "omma is ready"
-            );
-        })
-        .await
-    })
+    let outcome = runtime.block_on(serve_until_signal(config, database, watched, on_ready));
+    // What did not stop in time must not hold up the end of the process.
+    runtime.shutdown_background();
+    outcome
 }
 
-/// Runs `config` until a signal says stop. `on_ready` is told where the server listens.
-pub(crate) async fn serve(
+async fn serve_until_signal(
     config: Config,
     database: &str,
     watched: Option<Watched>,
@@ -85,12 +94,10 @@ pub(crate) async fn serve(
             Err(error) => Err(anyhow::Error::from(error).context("the server panicked")),
         }
     };
-    if let Ok(outcome) = tokio::time::timeout(STOP_WITHIN, stopping).await {
-        outcome
-    } else {
+    tokio::time::timeout(STOP_WITHIN, stopping).await.unwrap_or_else(|_too_long| {
         tracing::warn!("not everything stopped in time; ending anyway");
-        std::process::exit(0);
-    }
+        Ok(())
+    })
 }
 
 /// The signals that matter.

@@ -19,9 +19,9 @@ use cpu_time::ProcessTime;
 use omma_media::{Stop, StreamInfo};
 use omma_rules::{Counts, Line, Zone};
 use omma_track::offline::{Trajectories, Trajectory};
-use omma_types::{CameraId, ClassName, Event, EventIds, FrameStamp, Size, StageTimings};
+use omma_types::{CameraId, ClassName, Detection, Event, EventIds, FrameStamp, Size, StageTimings};
 
-use crate::config::{DetectConfig, Detector};
+use crate::config::{DetectConfig, Detector, MOTION};
 use crate::error::EngineError;
 use crate::models::Models;
 use crate::pipeline::Pipeline;
@@ -112,6 +112,7 @@ pub fn analyze(
 ) -> Result<Summary, EngineError> {
     let started = Instant::now();
     let cpu_before = ProcessTime::try_now().ok();
+    check_classes(options)?;
     let info = omma_media::probe(video)?;
     let source = reader::open(video, stop)?;
     let (detector, engine) = worker::describe(&options.detect.detector, models)?;
@@ -125,6 +126,7 @@ pub fn analyze(
     let (results_in, results_out) = sync_channel(workers * WAITING_PER_WORKER);
     let pictures_out = Arc::new(Mutex::new(pictures_out));
     let keep_all = options.output.is_some();
+    let hidden = options.output.as_ref().map(|o| o.redact.as_slice()).unwrap_or_default();
     let rate = options.detect.rate;
 
     let (mut run, reading) = std::thread::scope(|scope| -> Result<_, EngineError> {
@@ -141,7 +143,7 @@ pub fn analyze(
             let results = results_in.clone();
             let detect = &options.detect;
             spawn(format!("detect-{index}"))
-                .spawn_scoped(scope, move || worker::run(detect, models, &queue, &results))
+                .spawn_scoped(scope, move || worker::run(detect, hidden, models, &queue, &results))
                 .map_err(no_thread)?;
         }
         // The results end when the last worker does; the pictures when nobody takes them.
@@ -191,9 +193,22 @@ pub fn analyze(
     })
 }
 
+/// The motion detector tells no classes apart: who asks it for some would count or hide nothing.
+fn check_classes(options: &AnalyzeOptions) -> Result<(), EngineError> {
+    if options.detect.detector != Detector::Motion {
+        return Ok(());
+    }
+    let redact = options.output.as_ref().map(|o| o.redact.as_slice()).unwrap_or_default();
+    match options.detect.classes.iter().chain(redact).find(|class| class.as_str() != MOTION) {
+        Some(class) => Err(EngineError::MotionHasNoClasses { class: class.to_string() }),
+        None => Ok(()),
+    }
+}
+
 /// The stages on the caller's thread, in the order of the pictures.
 struct Run {
     pipeline: Pipeline,
+    classes: Vec<ClassName>,
     trajectories: Trajectories,
     output: Option<Output>,
     timings: StageTimings,
@@ -223,6 +238,7 @@ impl Run {
                 EventIds::new(crate::shared::random_seed()),
             )
             .map_err(|source| EngineError::Rule { camera: options.camera.to_string(), source })?,
+            classes: options.detect.classes.clone(),
             trajectories: Trajectories::default(),
             output,
             timings: StageTimings::default(),
@@ -276,7 +292,10 @@ impl Run {
             return Ok(());
         };
         self.analysed += 1;
-        let (tracks, events) = self.pipeline.digest(&stamp, &detections, &mut self.timings);
+        // What was found only to be hidden is not tracked.
+        let is_kept = |d: &&Detection| self.classes.is_empty() || self.classes.contains(&d.class);
+        let kept: Vec<Detection> = detections.iter().filter(is_kept).cloned().collect();
+        let (tracks, events) = self.pipeline.digest(&stamp, &kept, &mut self.timings);
         self.trajectories.record(stamp.seq, stamp.media, &tracks);
         for event in &events {
             on_event(event);

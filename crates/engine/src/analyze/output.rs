@@ -5,7 +5,7 @@
 //! gaps: an object known before or after is hidden in between.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -84,7 +84,7 @@ impl Output {
             painter: Painter::new(),
             known: Known::default(),
             held: Vec::new(),
-            encoder: Encoder::start(options.path.clone(), info)?,
+            encoder: Encoder::start(&options.path, info)?,
         })
     }
 
@@ -238,10 +238,10 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn start(path: PathBuf, info: &StreamInfo) -> Result<Self, EngineError> {
+    fn start(path: &Path, info: &StreamInfo) -> Result<Self, EngineError> {
         let rate = info.frame_rate.map_or(FrameRate::Variable, FrameRate::Constant);
         let size = info.size.unwrap_or_default();
-        let mut writer = VideoWriter::create(&path, size, rate, WriterOptions::default())?;
+        let mut writer = VideoWriter::create(path, size, rate, WriterOptions::default())?;
         let (drawn, queue) = sync_channel::<(YuvImage, MediaTime)>(QUEUED_PICTURES);
         let (give_back, used) = sync_channel(QUEUED_PICTURES + 2);
         let encode = move || {

@@ -49,14 +49,16 @@ pub(super) fn describe(
     }
 }
 
-/// Works until there are no more pictures or nobody wants the results.
+/// Works until there are no more pictures or nobody wants the results. Classes in `also` are
+/// found besides those that `detect` keeps.
 pub(super) fn run(
     detect: &DetectConfig,
+    also: &[ClassName],
     models: &Models,
     pictures: &Mutex<Receiver<Work>>,
     results: &SyncSender<Result<Seen, EngineError>>,
 ) {
-    let mut eye = match open(detect, models) {
+    let mut eye = match open(detect, also, models) {
         Ok(eye) => eye,
         Err(error) => {
             // If nobody listens any more, the failure that ended that was told already.
@@ -76,12 +78,19 @@ pub(super) fn run(
     }
 }
 
-fn open(detect: &DetectConfig, models: &Models) -> Result<Eye, EngineError> {
+fn open(detect: &DetectConfig, also: &[ClassName], models: &Models) -> Result<Eye, EngineError> {
     Ok(match &detect.detector {
         Detector::Motion => Eye::Motion(MotionDetector::new(MotionOptions::default())),
         Detector::Model(config) => {
             let model = models.get(config)?;
-            let classes: Vec<&str> = detect.classes.iter().map(ClassName::as_str).collect();
+            let hidden: Vec<&str> = also.iter().map(ClassName::as_str).collect();
+            // A slip in a class to hide must not pass in silence.
+            model.wanted(detect.min_score, &hidden).map_err(Arc::new)?;
+            let mut classes: Vec<&str> = detect.classes.iter().map(ClassName::as_str).collect();
+            if !classes.is_empty() {
+                // What is to be hidden must be found, also where it is not to be counted.
+                classes.extend(hidden);
+            }
             let wanted = model.wanted(detect.min_score, &classes).map_err(Arc::new)?;
             Eye::Model(model.session().map_err(Arc::new)?, wanted)
         }

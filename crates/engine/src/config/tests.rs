@@ -104,7 +104,7 @@ fn mistakes_are_named_with_place_reason_and_remedy() {
         (
             "version: 1\ncameras:\n  a:\n    url: x\n    lines:\n      l: { from: [0, 0], to: [1, 1] }\n",
             "omma.yaml:4:",
-            &["no `detect`", "never be counted"],
+            &["no `detect`", "ever be counted"],
         ),
         (
             "version: 1\ncameras:\n  a:\n    url: x\n    detect: { model: motion }\n    lines:\n      l: { from: [0.5, 0.5], to: [0.5, 0.5] }\n",
@@ -120,6 +120,16 @@ fn mistakes_are_named_with_place_reason_and_remedy() {
             "version: 1\ncameras:\n  a:\n    url: x\n    detect: { model: motion }\n    zones:\n      z: { polygon: [[0, 0], [1, 0], [1, 1]], dwell: soon }\n",
             "omma.yaml:7:",
             &["`soon` is no duration", "10s"],
+        ),
+        (
+            "version: 1\ncameras:\n  a: { url: x, detect: { model: motion, classes: [person] } }\n",
+            "omma.yaml:3:",
+            &["camera `a`", "`person`", "choose a model"],
+        ),
+        (
+            "version: 1\nmodels:\n  m: { card: c, classes: [person] }\ncameras:\n  a:\n    url: x\n    detect: { model: m }\n    lines:\n      l: { from: [0, 0], to: [1, 1], classes: [car] }\n",
+            "omma.yaml:9:",
+            &["camera `a`", "`l` counts `car`", "`classes`"],
         ),
         ("version: 1\nhttp: { listen: 8080 }\n", "omma.yaml:2:", &["`8080`", "127.0.0.1:8080"]),
         ("version: 1\ncameras:\n  a: { url: x, ring: 3 }\n", "omma.yaml:3:", &["8MB"]),
