@@ -1,5 +1,6 @@
 //! What people get wrong, and what they are told: one message that names the thing, the
 //! reason and what to do, an exit code that is no success, and never a password.
+#![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! `omma demo` with nothing but the binary: no network, no model, no data, an empty home.
+#![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use omma_testkit::{Omma, Server, data, eventually};
 use serde_json::Value;

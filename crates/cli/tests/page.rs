@@ -1,5 +1,6 @@
 //! The status page and a live picture in a real browser: what people see, not what the server
 //! believes to send.
+#![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -58,12 +59,12 @@ fn the_status_page_shows_cameras_and_why_one_is_away() {
 }
 
 #[test]
-fn a_live_picture_moves_in_a_browser() {
+fn live_pictures_are_shown_by_a_browser() {
     let Some(browser) = Browser::find() else { return };
     let dir = tempfile::tempdir().unwrap();
     let server = server(dir.path());
     let address = server.address("/cameras/front-door/live.mjpg");
-    let shot = browser.look(&address, dir.path(), Duration::from_secs(3));
+    let shot = browser.watch(&address, dir.path(), Duration::from_secs(3));
     assert!(levels(&shot, "iw/2:ih/3:iw/4:ih/3") > 60, "the picture is empty");
     if let Some(keep) = std::env::var_os("OMMA_KEEP_SHOTS") {
         std::fs::copy(&shot.picture, Path::new(&keep).join("live.png")).unwrap();

@@ -1,5 +1,6 @@
 //! `omma run` among cameras that come, go, lie and break: real streams from GStreamer's RTSP
 //! server and from files, and the program itself with its signals, reloads and restarts.
+#![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use std::io::Write as _;
 use std::path::Path;

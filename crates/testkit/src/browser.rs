@@ -37,12 +37,24 @@ impl Browser {
         Some(Self { program: found? })
     }
 
-    /// Opens `address`, lets it live for `lives`, and takes a picture. `dir` gets the
-    /// profile and the files.
+    /// Opens the page at `address`, lets its scripts believe that `lives` has passed, and
+    /// takes a picture. `dir` gets the profile and the files.
     ///
     /// # Panics
     /// When the browser fails or hangs.
     pub fn look(&self, address: &str, dir: &Path, lives: Duration) -> Shot {
+        self.run(address, dir, &format!("--virtual-time-budget={}", lives.as_millis()))
+    }
+
+    /// Opens an endless stream of pictures, and takes a picture after `time` at the latest.
+    ///
+    /// # Panics
+    /// When the browser fails or hangs.
+    pub fn watch(&self, address: &str, dir: &Path, time: Duration) -> Shot {
+        self.run(address, dir, &format!("--timeout={}", time.as_millis()))
+    }
+
+    fn run(&self, address: &str, dir: &Path, until: &str) -> Shot {
         let picture = dir.join("shot.png");
         let (dom, log) = (dir.join("dom.html"), dir.join("browser.log"));
         let create = |path: &Path| std::fs::File::create(path).expect("a file for the output");
@@ -53,7 +65,7 @@ impl Browser {
             .args(["--window-size=1280,1000", "--dump-dom"])
             .arg(format!("--user-data-dir={}", dir.join("profile").display()))
             .arg(format!("--screenshot={}", picture.display()))
-            .arg(format!("--timeout={}", lives.as_millis()))
+            .arg(until)
             .arg(address)
             .current_dir(dir)
             .env("HOME", dir)

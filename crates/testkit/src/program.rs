@@ -130,7 +130,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it failed.
-    #[must_use]
     pub fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.err);
         self
