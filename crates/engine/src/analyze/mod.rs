@@ -11,6 +11,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -96,11 +97,12 @@ pub struct Summary {
 }
 
 /// Analyses `video`. `on_event` gets each event in order, `on_progress` is called after each
-/// picture.
+/// picture. Where `stop` is thrown, the analysis ends as if the video did.
 ///
 /// # Errors
-/// The video can't be opened or holds no picture, the model can't be used, or the annotated
-/// video can't be written. A video that ends in damage is no error: what could be read is in
+/// The video can't be opened or holds no picture, the model can't be used, what is to be
+/// hidden can't be found, or the annotated video can't be written; no half video is left
+/// then. A video that ends in damage is no error: what could be read is in
 /// the summary, and its `problem` says where it ended.
 pub fn analyze(
     video: &Path,
@@ -115,6 +117,9 @@ pub fn analyze(
     let info = omma_media::probe(video)?;
     let source = reader::open(video, stop)?;
     let (detector, engine) = worker::describe(&options.detect.detector, models)?;
+    if let Some(output) = &options.output {
+        worker::check_redaction(&output.redact, &options.detect, models)?;
+    }
 
     let workers = match options.detect.detector {
         // The motion detector learns from each picture in turn.
@@ -126,6 +131,7 @@ pub fn analyze(
     let pictures_out = Arc::new(Mutex::new(pictures_out));
     let keep_all = options.output.is_some();
     let rate = options.detect.rate;
+    let given_up = AtomicBool::new(false);
 
     let (mut run, reading) = std::thread::scope(|scope| -> Result<_, EngineError> {
         let spawn = |name: String| std::thread::Builder::new().name(name);
@@ -133,8 +139,11 @@ pub fn analyze(
             what: "cannot start a thread for the analysis".to_owned(),
             source,
         };
+        let given_up = &given_up;
         let reading = spawn("read".to_owned())
-            .spawn_scoped(scope, move || reader::read(source, rate, keep_all, &pictures_in))
+            .spawn_scoped(scope, move || {
+                reader::read(source, rate, keep_all, &pictures_in, given_up)
+            })
             .map_err(no_thread)?;
         for index in 0..workers {
             let queue = Arc::clone(&pictures_out);
@@ -149,7 +158,8 @@ pub fn analyze(
         let mut run = Run::new(options, &info, started)?;
         let outcome = run.collect(&results_out, on_event, on_progress);
         drop(results_out);
-        stop_reading(outcome.is_err(), stop);
+        // After a failure nobody takes pictures any more.
+        given_up.store(outcome.is_err(), Ordering::Relaxed);
         let reading = reading.join().unwrap_or_else(|_panic| reader::Outcome::panicked());
         outcome?;
         Ok((run, reading))
@@ -285,12 +295,5 @@ impl Run {
             output.show(&seen.picture, &detections, tracks, &self.pipeline, &mut self.timings)?;
         }
         Ok(())
-    }
-}
-
-/// After a failure the reader is told to end: nobody takes its pictures any more.
-fn stop_reading(failed: bool, stop: &Stop) {
-    if failed {
-        stop.stop();
     }
 }
