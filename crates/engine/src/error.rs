@@ -66,6 +66,14 @@ pub enum EngineError {
         /// The video.
         video: String,
     },
+    /// Something can't be hidden in a video as was asked for.
+    #[error("`{class}` cannot be hidden: {reason}")]
+    Redaction {
+        /// The class.
+        class: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The operating system refused something.
     #[error("{what}: {source}")]
     System {
@@ -90,7 +98,9 @@ impl EngineError {
         match self {
             Self::NoCamera { .. } => ErrorKind::NotFound,
             Self::NoPicture { .. } => ErrorKind::Timeout,
-            Self::Source { .. } | Self::MotionHasNoClasses { .. } => ErrorKind::Invalid,
+            Self::Source { .. } | Self::MotionHasNoClasses { .. } | Self::Redaction { .. } => {
+                ErrorKind::Invalid
+            }
             Self::Rule { source, .. } => source.kind(),
             Self::NoFrames { .. } => ErrorKind::Corrupt,
             Self::Media(error) => error.kind(),

@@ -28,6 +28,7 @@ mod source;
 mod status;
 mod telemetry;
 mod topology;
+mod totals;
 mod writer;
 
 pub use config::{CameraConfig, Config, ConfigError};
