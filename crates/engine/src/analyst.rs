@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use omma_infer::{MotionDetector, MotionOptions, Wanted};
@@ -55,6 +55,8 @@ pub(crate) struct Analyst {
     pipeline: Mutex<Pipeline>,
     scene: Mutex<Scene>,
     status: Mutex<DetectorStatus>,
+    /// Set, with the pipeline locked, when its last events have been told.
+    finished: AtomicBool,
     dropped: AtomicU64,
     analysed: AtomicU64,
 }
@@ -116,6 +118,7 @@ impl Analyst {
             }),
             scene: Mutex::new(Scene::default()),
             status: Mutex::new(status),
+            finished: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             analysed: AtomicU64::new(0),
         }))
@@ -150,16 +153,25 @@ impl Analyst {
         self.pipeline.lock().counts()
     }
 
-    pub(crate) fn replace_rules(&self, lines: Vec<Line>, zones: Vec<Zone>) {
-        if let Err(error) = self.pipeline.lock().replace_rules(lines, zones) {
+    /// Exchanges the rules. Returns what the former ones have counted.
+    pub(crate) fn replace_rules(&self, lines: Vec<Line>, zones: Vec<Zone>) -> Counts {
+        let mut pipeline = self.pipeline.lock();
+        let counted = pipeline.counts();
+        if let Err(error) = pipeline.replace_rules(lines, zones) {
             tracing::error!(camera = %self.camera, %error, "lines and zones stay as they were");
         }
+        counted
     }
 
-    /// The camera is being stopped: takes back what waits and closes open visits.
+    /// No more pictures come: takes back what waits and closes open visits. A picture that a
+    /// worker is looking at comes too late: it would open them again.
     pub(crate) fn finish(&self) {
         self.pool.withdraw(self);
-        let events = self.pipeline.lock().finish();
+        let events = {
+            let mut pipeline = self.pipeline.lock();
+            self.finished.store(true, Ordering::Relaxed);
+            pipeline.finish()
+        };
         self.report(events, Instant::now());
     }
 
@@ -202,11 +214,16 @@ impl Analyst {
         let stamp = picture.stamp();
         let (tracks, events, tails) = {
             let mut pipeline = self.pipeline.lock();
+            if self.finished.load(Ordering::Relaxed) {
+                return;
+            }
             let (tracks, events) = pipeline.digest(&stamp, &detections, &mut timings);
             self.measure(&pipeline, &events);
             (tracks, events, Arc::new(pipeline.tails()))
         };
 
+        // Whatever was in the way, it no longer is.
+        self.status.lock().error = None;
         self.analysed.fetch_add(1, Ordering::Relaxed);
         self.metrics.analysed.increment(1);
         self.metrics.stages(&timings);
@@ -264,9 +281,6 @@ impl Analyst {
     }
 
     fn measure(&self, pipeline: &Pipeline, events: &[Event]) {
-        if events.is_empty() {
-            return;
-        }
         for event in events {
             if let (EventKind::LineCrossed { direction }, Some(line)) = (&event.kind, &event.rule) {
                 let class = event.class.as_ref().map_or("", |class| class.as_str());

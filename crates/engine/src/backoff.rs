@@ -5,6 +5,10 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// What held this long worked. Less is a camera that comes and goes: each return must not be
+/// followed by an attempt at once, or it would be opened without pause.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
+
 /// Exponential backoff with jitter: at once, then about 0.5 s, 1 s, 2 s … 30 s. The jitter
 /// (a quarter up or down) keeps a hundred cameras behind one switch from coming back in one
 /// burst.
@@ -20,14 +24,16 @@ impl Backoff {
         Self { attempts: 0, random: seed | 1 }
     }
 
-    /// Attempts since the last success.
+    /// Attempts since it last worked for a while.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// It worked: the next failure is retried at once.
-    pub(crate) fn succeeded(&mut self) {
-        self.attempts = 0;
+    /// It worked for `held`: after a while, the next failure is retried at once.
+    pub(crate) fn worked(&mut self, held: Duration) {
+        if held >= STABLE_AFTER {
+            self.attempts = 0;
+        }
     }
 
     /// How long to wait before the next attempt.
@@ -71,7 +77,9 @@ mod tests {
                 let delay = backoff.next_delay();
                 prop_assert!(delay >= base.mul_f64(0.74) && delay <= LONGEST);
             }
-            backoff.succeeded();
+            backoff.worked(STABLE_AFTER / 2);
+            prop_assert!(backoff.next_delay() > LONGEST / 2, "it came and went");
+            backoff.worked(STABLE_AFTER);
             prop_assert_eq!(backoff.next_delay(), Duration::ZERO);
         }
     }

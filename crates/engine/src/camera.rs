@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use omma_media::{
     Decoder, DecoderOptions, GopRing, MediaError, Packet, Picture, Skip, Source, SourceSpec, Stop,
 };
+use omma_rules::{Line, Zone};
 use omma_types::{
-    CameraId, Clock as _, Direction, ErrorKind, Event, EventIds, EventKind, MediaTime, Stage,
-    SystemClock, WallTime, redact_url,
+    CameraId, Clock as _, ErrorKind, Event, EventIds, EventKind, MediaTime, Stage, SystemClock,
+    WallTime, redact_url,
 };
 use parking_lot::Mutex;
 
@@ -23,16 +24,11 @@ use crate::demand::{Consumer, Demand, Plan};
 use crate::error::EngineError;
 use crate::live::{Feed, LiveView};
 use crate::shared::{Shared, random_seed};
-use crate::status::{
-    CameraState, CameraStatus, FrameCounts, StreamStatus, Totals, ViewOptions, ZoneTotals,
-};
+use crate::status::{CameraState, CameraStatus, FrameCounts, StreamStatus, Totals, ViewOptions};
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
 
 /// Frames over which the rate of a stream is measured.
 const RATE_WINDOW: u64 = 50;
-
-/// A camera that was online this long starts its backoff anew.
-const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// One camera.
 pub(crate) struct Camera {
@@ -44,8 +40,9 @@ pub(crate) struct Camera {
     /// Keeps the analyst's demand alive; dropped when the camera stops.
     intake: Mutex<Option<Arc<dyn Consumer>>>,
     health: Mutex<Health>,
-    /// Counted before this process started, from the store.
-    base: Totals,
+    /// Counted before: by former processes, by the camera's predecessor before a reload, and
+    /// by rules that were exchanged. Locked before the analyst's rules.
+    base: Mutex<Totals>,
     feeds: Mutex<HashMap<ViewOptions, std::sync::Weak<Feed>>>,
     counters: Counters,
     stop: Stop,
@@ -106,13 +103,14 @@ impl Camera {
                 attempts: 0,
                 stream: None,
             }),
-            base,
+            base: Mutex::new(base),
             feeds: Mutex::new(HashMap::new()),
             counters: Counters::default(),
             stop: Stop::new(),
             thread: Mutex::new(None),
             config: Mutex::new(config),
         });
+        camera.metrics.state(Some(CameraState::Connecting));
         let supervisor = Supervisor {
             camera: Arc::clone(&camera),
             events: shared.events(),
@@ -140,6 +138,12 @@ impl Camera {
         }
         if let Some(analyst) = &self.analyst {
             analyst.finish();
+        }
+        // The camera may be gone for good: no metric may say for ever that it is there.
+        self.metrics.state(None);
+        self.metrics.nobody_seen();
+        for zone in &self.config().zones {
+            self.metrics.occupancy(zone.name(), 0);
         }
     }
 
@@ -169,11 +173,18 @@ impl Camera {
     }
 
     /// Makes the lines and zones of `config` the camera's, without touching its stream.
-    pub(crate) fn replace_rules(&self, config: CameraConfig) {
-        if let Some(analyst) = &self.analyst {
-            analyst.replace_rules(config.lines.clone(), config.zones.clone());
-        }
-        *self.config.lock() = config;
+    pub(crate) fn replace_rules(&self, config: &CameraConfig) {
+        let mut base = self.base.lock();
+        let old = std::mem::replace(&mut *self.config.lock(), config.clone());
+        let Some(analyst) = &self.analyst else { return };
+        let mut counted = analyst.replace_rules(config.lines.clone(), config.zones.clone());
+        // Rules that stay the same go on counting. What the others have counted stays with
+        // their names, as in the store.
+        let same_line = |line: &Line| config.lines.contains(line);
+        let same_zone = |zone: &Zone| config.zones.contains(zone);
+        counted.lines.retain(|c| !old.lines.iter().any(|l| l.name() == c.name && same_line(l)));
+        counted.zones.retain(|c| !old.zones.iter().any(|z| z.name() == c.name && same_zone(z)));
+        *base = base.plus(&counted);
     }
 
     pub(crate) fn status(&self) -> CameraStatus {
@@ -190,6 +201,7 @@ impl Camera {
             Some(error) if online => format!("not analysed: {error}"),
             _ => health.reason.clone(),
         };
+        let sees = online && not_analysed.is_none();
         CameraStatus {
             id: self.id.clone(),
             source: redact_url(&self.config.lock().url),
@@ -206,52 +218,42 @@ impl Camera {
                 analysed,
                 dropped: self.counters.dropped.load(Ordering::Relaxed) + missed,
             },
-            people: if online {
+            people: if sees {
                 confirmed().filter(|t| t.class.as_str() == "person").count()
             } else {
                 0
             },
-            objects: if online { confirmed().count() } else { 0 },
+            objects: if sees { confirmed().count() } else { 0 },
         }
     }
 
+    /// What the lines and zones have counted, restarts included.
     pub(crate) fn totals(&self) -> Totals {
         let config = self.config();
-        let counts = self.analyst.as_ref().map(|analyst| analyst.counts());
-        let line = |name: &str| {
-            let before = self.base.lines.iter().find(|line| line.name == name);
-            let now = counts.as_ref().and_then(|c| c.lines.iter().find(|l| l.name == name));
-            let mut totals = before.cloned().unwrap_or_default();
-            totals.name = name.to_owned();
-            if let Some(now) = now {
-                totals.forward += now.total(Direction::Forward);
-                totals.backward += now.total(Direction::Backward);
-            }
-            totals
-        };
-        let zone = |name: &str| {
-            let before = self.base.zones.iter().find(|zone| zone.name == name);
-            let now = counts.as_ref().and_then(|c| c.zones.iter().find(|z| z.name == name));
-            let mut totals = before.cloned().unwrap_or_default();
-            totals.name = name.to_owned();
-            if let Some(now) = now {
-                let now = ZoneTotals::from(now);
-                totals.occupancy = now.occupancy;
-                totals.mean_dwell =
-                    mean((totals.mean_dwell, totals.visits), (now.mean_dwell, now.visits));
-                totals.visits += now.visits;
-            }
-            totals
-        };
-        Totals {
-            lines: config.lines.iter().map(|l| line(l.name())).collect(),
-            zones: config.zones.iter().map(|z| zone(z.name())).collect(),
+        let mut totals = self.all_totals().of_rules(&config.lines, &config.zones);
+        if self.health.lock().state != CameraState::Online {
+            // Nobody is seen any more.
+            totals.zones.iter_mut().for_each(|zone| zone.occupancy = 0);
+        }
+        totals
+    }
+
+    /// The same, also of rules that are no longer there: what a successor begins with.
+    pub(crate) fn all_totals(&self) -> Totals {
+        let base = self.base.lock();
+        match &self.analyst {
+            Some(analyst) => base.plus(&analyst.counts()),
+            None => base.clone(),
         }
     }
 
     /// A live view with these options; views with equal options share one encoder.
     pub(crate) fn live(self: &Arc<Self>, options: ViewOptions) -> Result<LiveView, EngineError> {
         let mut feeds = self.feeds.lock();
+        // Whoever stops the camera closes the feeds: one that came later would never end.
+        if self.stop.is_stopped() {
+            return Err(self.no_picture());
+        }
         feeds.retain(|_, feed| feed.strong_count() > 0);
         if let Some(feed) = feeds.get(&options).and_then(std::sync::Weak::upgrade) {
             return Ok(feed.view());
@@ -278,16 +280,6 @@ impl Camera {
     }
 }
 
-/// The mean of two means, each with its number of samples.
-fn mean((a, a_count): (Duration, u64), (b, b_count): (Duration, u64)) -> Duration {
-    let count = a_count + b_count;
-    if count == 0 {
-        return Duration::ZERO;
-    }
-    let sum = a.as_secs_f64() * a_count as f64 + b.as_secs_f64() * b_count as f64;
-    Duration::from_secs_f64(sum / count as f64)
-}
-
 /// Keeps one camera alive.
 struct Supervisor {
     camera: Arc<Camera>,
@@ -301,24 +293,26 @@ impl Supervisor {
         let camera = Arc::clone(&self.camera);
         while !camera.stop.is_stopped() {
             self.enter(CameraState::Connecting, "");
-            let opened = Instant::now();
-            let session = std::panic::AssertUnwindSafe(|| self.session());
+            let mut online = None;
+            let session = std::panic::AssertUnwindSafe(|| self.session(&mut online));
             let outcome = std::panic::catch_unwind(session);
             camera.counters.decoding.store(false, Ordering::Relaxed);
             if camera.stop.is_stopped() {
                 return;
             }
-            let was_online = camera.health.lock().state == CameraState::Online;
-            if was_online && opened.elapsed() > STABLE_AFTER {
-                self.backoff.succeeded();
+            if let Some(since) = online {
+                self.backoff.worked(since.elapsed());
             }
             let delay = match outcome {
-                Ok(Ok(())) => {
-                    self.enter(CameraState::Ended, "the file has been played to its end");
+                Ok(Ok(reason)) => {
+                    if let Some(analyst) = &camera.analyst {
+                        analyst.finish();
+                    }
+                    self.enter(CameraState::Ended, &reason);
                     return;
                 }
                 Ok(Err(error)) => {
-                    let silent = was_online && error.kind() == ErrorKind::Timeout;
+                    let silent = online.is_some() && error.kind() == ErrorKind::Timeout;
                     let (state, delay) = match error.kind() {
                         _ if silent => (CameraState::Stalled, self.backoff.next_delay()),
                         ErrorKind::Invalid | ErrorKind::Unsupported => {
@@ -340,8 +334,9 @@ impl Supervisor {
         }
     }
 
-    /// Opens the camera and reads it to its end.
-    fn session(&mut self) -> Result<(), EngineError> {
+    /// Opens the camera and reads it to its end; says how it ended. Notes in `online` when
+    /// packets begin to come.
+    fn session(&mut self, online: &mut Option<Instant>) -> Result<String, EngineError> {
         let config = self.camera.config();
         let spec: SourceSpec = crate::source::resolve(&config)?;
         let mut source = Source::open(&spec, &self.camera.stop)?;
@@ -354,9 +349,22 @@ impl Supervisor {
         let camera = Arc::clone(&self.camera);
         let mut reader = Reader::new(&camera, config.ring_bytes);
         loop {
-            let Some(packet) = source.read()? else { return Ok(()) };
-            if reader.packets == 0 {
-                self.backoff.succeeded();
+            let packet = match source.read() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok("the file has been played to its end".to_owned()),
+                // Playing its good part again and again would count everybody again.
+                Err(error)
+                    if error.kind() == ErrorKind::Corrupt
+                        && online.is_some()
+                        && spec.is_file()
+                        && !config.looped =>
+                {
+                    return Ok(error.to_string());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if online.is_none() {
+                *online = Some(Instant::now());
                 self.enter(CameraState::Online, "");
             }
             // Waiting for the next packet is no work: only what follows its arrival counts.
@@ -372,7 +380,8 @@ impl Supervisor {
         {
             let mut health = camera.health.lock();
             let known = health.state == state && health.reason == reason;
-            health.attempts = self.backoff.attempts();
+            let is_back = state == CameraState::Online;
+            health.attempts = if is_back { 0 } else { self.backoff.attempts() };
             if known {
                 return;
             }
@@ -385,11 +394,13 @@ impl Supervisor {
             health.reason = reason.to_owned();
             health.since = wall;
         }
-        camera.metrics.state(state);
+        camera.metrics.state(Some(state));
         if state != CameraState::Online {
             // Nobody is seen any more.
-            camera.metrics.people.set(0.0);
-            camera.metrics.objects.set(0.0);
+            camera.metrics.nobody_seen();
+            for zone in &camera.config().zones {
+                camera.metrics.occupancy(zone.name(), 0);
+            }
         }
         match state {
             CameraState::Connecting => return,

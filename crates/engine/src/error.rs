@@ -50,6 +50,14 @@ pub enum EngineError {
         /// What is wrong.
         source: omma_rules::RuleError,
     },
+    /// Classes were asked of the motion detector.
+    #[error(
+        "the motion detector cannot tell `{class}` from anything else; choose a model, e.g. yolox-nano"
+    )]
+    MotionHasNoClasses {
+        /// The first class that was asked for.
+        class: String,
+    },
     /// A video holds no picture that could be decoded.
     #[error(
         "{video}: it holds no picture that could be decoded; is it a damaged or unfinished file?"
@@ -57,6 +65,14 @@ pub enum EngineError {
     NoFrames {
         /// The video.
         video: String,
+    },
+    /// Something can't be hidden in a video as was asked for.
+    #[error("`{class}` cannot be hidden: {reason}")]
+    Redaction {
+        /// The class.
+        class: String,
+        /// Why, and what to do.
+        reason: String,
     },
     /// The operating system refused something.
     #[error("{what}: {source}")]
@@ -82,7 +98,9 @@ impl EngineError {
         match self {
             Self::NoCamera { .. } => ErrorKind::NotFound,
             Self::NoPicture { .. } => ErrorKind::Timeout,
-            Self::Source { .. } => ErrorKind::Invalid,
+            Self::Source { .. } | Self::MotionHasNoClasses { .. } | Self::Redaction { .. } => {
+                ErrorKind::Invalid
+            }
             Self::Rule { source, .. } => source.kind(),
             Self::NoFrames { .. } => ErrorKind::Corrupt,
             Self::Media(error) => error.kind(),

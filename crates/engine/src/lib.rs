@@ -22,11 +22,13 @@ mod pacer;
 mod pipeline;
 mod pool;
 mod scene;
+mod schedule;
 mod shared;
 mod source;
 mod status;
 mod telemetry;
 mod topology;
+mod totals;
 mod writer;
 
 pub use config::{CameraConfig, Config, ConfigError};

@@ -211,7 +211,9 @@ impl Artist {
     /// A dark picture that says why there is no other.
     fn draw_reason(&mut self, camera: &Camera) -> FrameStamp {
         let status = camera.status();
-        let size = status.stream.as_ref().map_or(PLACEHOLDER, |s| s.size);
+        // A stream's size may still be unknown, and is then zero.
+        let known = status.stream.as_ref().map(|s| s.size).filter(|s| s.width > 0 && s.height > 0);
+        let size = known.unwrap_or(PLACEHOLDER);
         let size = fit(size, self.options.max_width);
         let wall = SystemClock.wall();
         self.canvas = YuvImage::black(size, ColorRange::Limited, ColorMatrix::Bt601);

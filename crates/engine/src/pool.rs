@@ -1,9 +1,5 @@
-//! The detector pool: a few threads that look at the pictures of all cameras.
-//!
-//! Each camera has one waiting place in which the newest picture wins. A free worker takes
-//! the picture with the earliest deadline (the moment its camera's next picture is due), so
-//! a camera at 1 fps is served beside one at 25 fps, and none can starve another. One camera
-//! is never worked on by two workers at a time, which keeps its pictures in order.
+//! The detector pool: a few threads that look at the pictures of all cameras, in the order
+//! that [`Schedule`] says.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +14,7 @@ use crate::analyst::Analyst;
 use crate::config::ModelConfig;
 use crate::error::EngineError;
 use crate::models::Models;
+use crate::schedule::Schedule;
 use crate::telemetry::{Drop as Dropped, Telemetry};
 
 /// A session is closed when no camera has used its model for this long.
@@ -28,26 +25,11 @@ struct Job {
     analyst: Arc<Analyst>,
     picture: Picture,
     arrival: Instant,
-    deadline: Instant,
 }
 
-#[derive(Default)]
 struct State {
-    /// At most one job a camera.
-    waiting: Vec<Job>,
-    /// Cameras that a worker is looking at, by [`Analyst::key`].
-    busy: Vec<u64>,
+    schedule: Schedule<Job>,
     closed: bool,
-}
-
-impl State {
-    /// The waiting job to do next: the earliest deadline among cameras nobody works on.
-    fn next(&self) -> Option<usize> {
-        let jobs = self.waiting.iter().enumerate();
-        jobs.filter(|(_, job)| !self.busy.contains(&job.analyst.key))
-            .min_by_key(|(_, job)| job.deadline)
-            .map(|(index, _)| index)
-    }
 }
 
 /// The pool; see the module's description.
@@ -67,7 +49,7 @@ impl Pool {
         telemetry: Arc<Telemetry>,
     ) -> Result<Arc<Self>, EngineError> {
         let pool = Arc::new(Self {
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State { schedule: Schedule::new(), closed: false }),
             work: Condvar::new(),
             models,
             telemetry,
@@ -98,34 +80,26 @@ impl Pool {
         if state.closed {
             return;
         }
-        match state.waiting.iter_mut().find(|job| job.analyst.key == analyst.key) {
-            Some(job) => {
-                job.picture = picture.clone();
-                job.arrival = arrival;
-                analyst.count_drop(Dropped::DetectorBusy);
-            }
-            None => state.waiting.push(Job {
-                analyst: Arc::clone(analyst),
-                picture: picture.clone(),
-                arrival,
-                deadline: arrival + analyst.interval(),
-            }),
+        let job = Job { analyst: Arc::clone(analyst), picture: picture.clone(), arrival };
+        let deadline = arrival + analyst.interval();
+        if state.schedule.offer(analyst.key, job, deadline).is_some() {
+            analyst.count_drop(Dropped::DetectorBusy);
         }
-        self.telemetry.detector_queue.set(state.waiting.len() as f64);
+        self.telemetry.detector_queue.set(state.schedule.len() as f64);
         drop(state);
         self.work.notify_one();
     }
 
     /// Takes back the waiting picture of a camera that is being stopped.
     pub(crate) fn withdraw(&self, analyst: &Analyst) {
-        self.state.lock().waiting.retain(|job| job.analyst.key != analyst.key);
+        drop(self.state.lock().schedule.withdraw(analyst.key));
     }
 
     /// Ends the workers once they have finished the picture at hand.
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        state.waiting.clear();
+        state.schedule.clear();
         drop(state);
         self.work.notify_all();
         for worker in std::mem::take(&mut *self.workers.lock()) {
@@ -148,7 +122,7 @@ impl Pool {
                 job.analyst.panicked();
             }
             sessions.close_idle(Instant::now());
-            self.state.lock().busy.retain(|busy| *busy != key);
+            self.state.lock().schedule.done(key);
             self.work.notify_one();
         }
     }
@@ -159,10 +133,8 @@ impl Pool {
             if state.closed {
                 return None;
             }
-            if let Some(index) = state.next() {
-                let job = state.waiting.swap_remove(index);
-                state.busy.push(job.analyst.key);
-                self.telemetry.detector_queue.set(state.waiting.len() as f64);
+            if let Some((_, job)) = state.schedule.take() {
+                self.telemetry.detector_queue.set(state.schedule.len() as f64);
                 return Some(job);
             }
             self.work.wait(&mut state);

@@ -14,6 +14,10 @@ use crate::status::Totals;
 /// Boxes are carried on along their way for at most this long past their picture.
 const CARRY_ON: Duration = Duration::from_millis(500);
 
+/// Boxes of an analysis further away than this, and than two steps of the detector, are no
+/// longer true: the detector rests or fails, or the stream began anew.
+const STALE: Duration = Duration::from_secs(2);
+
 /// What to draw on one picture.
 pub(crate) struct Drawing<'a> {
     pub(crate) tracks: &'a [Track],
@@ -84,10 +88,15 @@ pub(crate) fn carried_on(
     previous: Option<&Analysis>,
     media: MediaTime,
 ) -> Vec<Track> {
+    let step = previous.map_or(Duration::ZERO, |p| latest.frame.media.since(p.frame.media));
+    let away = media.since(latest.frame.media).max(latest.frame.media.since(media));
+    if away > STALE.max(step * 2) {
+        return Vec::new();
+    }
     let ahead = media.since(latest.frame.media).min(CARRY_ON).as_secs_f32();
-    let Some(previous) = previous else { return latest.tracks.clone() };
-    let step = latest.frame.media.since(previous.frame.media).as_secs_f32();
     let mut tracks = latest.tracks.clone();
+    let Some(previous) = previous else { return tracks };
+    let step = step.as_secs_f32();
     if step <= 0.0 || ahead <= 0.0 {
         return tracks;
     }
@@ -112,6 +121,8 @@ pub(crate) fn between(a: &Rect, b: &Rect, at: f32) -> Rect {
 
 #[cfg(test)]
 mod tests {
+    use omma_types::{CameraId, ClassName, FrameStamp, Size, StageTimings, WallSource, WallTime};
+
     use super::*;
 
     #[test]
@@ -120,5 +131,38 @@ mod tests {
         let on = between(&a, &b, 1.5);
         assert!((on.left - 0.25).abs() < 1e-6 && (on.top - 0.1).abs() < 1e-6);
         assert_eq!(between(&a, &b, 0.0).left, a.left);
+    }
+
+    #[test]
+    fn boxes_vanish_when_nobody_looks_any_more() {
+        let analysis = |secs: f64| Analysis {
+            camera: CameraId::new("door").unwrap(),
+            frame: FrameStamp {
+                seq: 0,
+                media: MediaTime::from_secs_f64(secs),
+                wall: WallTime::default(),
+                wall_source: WallSource::Arrival,
+                size: Size::new(64, 48),
+            },
+            detections: Vec::new(),
+            tracks: vec![Track {
+                id: TrackId(1),
+                class: ClassName::new("person"),
+                rect: Rect::new(0.1, 0.1, 0.2, 0.2),
+                score: 0.9,
+                state: TrackState::Confirmed,
+            }],
+            timings: StageTimings::default(),
+        };
+        let shown = |latest, previous: Option<f64>, at| {
+            let previous = previous.map(analysis);
+            let at = MediaTime::from_secs_f64(at);
+            carried_on(&analysis(latest), previous.as_ref(), at).len()
+        };
+        assert_eq!(shown(10.0, Some(9.8), 11.0), 1);
+        assert_eq!(shown(10.0, Some(9.8), 13.0), 0, "the detector fails");
+        assert_eq!(shown(10.0, Some(5.0), 15.0), 1, "one picture in 5 s is what was asked for");
+        assert_eq!(shown(100.0, Some(99.8), 0.1), 0, "the stream began anew");
+        assert_eq!(shown(10.0, None, 10.1), 1);
     }
 }

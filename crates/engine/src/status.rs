@@ -135,6 +135,8 @@ pub struct ZoneTotals {
     pub occupancy: u64,
     /// Visits that have begun.
     pub visits: u64,
+    /// Visits that have ended.
+    pub ended: u64,
     /// Mean length of the visits that have ended.
     pub mean_dwell: Duration,
 }
@@ -148,6 +150,7 @@ impl From<&ZoneCounts> for ZoneTotals {
             name: counts.name.clone(),
             occupancy: counts.occupancy(),
             visits: visits().map(|v| v.entered).sum(),
+            ended: left,
             mean_dwell: if left == 0 { Duration::ZERO } else { dwell.div_f64(left as f64) },
         }
     }

@@ -150,9 +150,17 @@ impl CameraMetrics {
         self.dropped[reason as usize].increment(1);
     }
 
-    pub(crate) fn state(&self, now: CameraState) {
+    /// Notes the camera's state; none for a camera that is no longer there.
+    pub(crate) fn state(&self, now: Option<CameraState>) {
         for (state, gauge) in CameraState::ALL.iter().zip(&self.states) {
-            gauge.set(f64::from(u8::from(*state == now)));
+            gauge.set(f64::from(u8::from(Some(*state) == now)));
+        }
+    }
+
+    /// The camera gives no pictures: what was seen in the last ones is no longer so.
+    pub(crate) fn nobody_seen(&self) {
+        for gauge in [&self.people, &self.objects, &self.ring_bytes] {
+            gauge.set(0.0);
         }
     }
 

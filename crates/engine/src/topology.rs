@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use omma_store::{CountRow, Store};
-use omma_types::{CameraId, Direction};
+use omma_store::Store;
+use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
@@ -16,7 +15,7 @@ use crate::handle::Handle;
 use crate::models::Models;
 use crate::pool::Pool;
 use crate::shared::{MESSAGE_BACKLOG, Shared};
-use crate::status::{LineTotals, Totals, ZoneTotals};
+use crate::status::Totals;
 use crate::telemetry::Telemetry;
 use crate::writer::Writer;
 
@@ -56,7 +55,7 @@ impl Engine {
             writer,
         });
         for camera in cameras {
-            start_camera(&shared, camera).await?;
+            start_camera(&shared, camera, None).await?;
         }
         load_models(&shared)?;
         Ok(Self { shared })
@@ -100,29 +99,29 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     }
     shared.pool.models().forget_failures();
     for old in &current.cameras {
-        match new.camera(&old.id) {
-            Some(same) if same == old => {}
-            Some(changed) if same_stream(old, changed) => {
-                if let Some(camera) = shared.camera(&old.id) {
-                    camera.replace_rules(changed.clone());
-                    report.push(format!("camera `{}`: lines and zones changed", old.id));
-                }
+        // One that could not be started has no running camera: it is tried again.
+        match (new.camera(&old.id), shared.camera(&old.id)) {
+            (Some(same), Some(_running)) if same == old => {}
+            (Some(changed), Some(running)) if same_stream(old, changed) => {
+                running.replace_rules(changed);
+                report.push(format!("camera `{}`: lines and zones changed", old.id));
             }
-            Some(changed) => {
-                stop_camera(shared, &old.id).await;
-                report.push(match start_camera(shared, changed.clone()).await {
+            (Some(changed), _) => {
+                // Its last events may still be on their way to the store.
+                let before = stop_camera(shared, &old.id).await;
+                report.push(match start_camera(shared, changed.clone(), before).await {
                     Ok(()) => format!("camera `{}`: changed", old.id),
                     Err(error) => format!("camera `{}`: not started: {error}", old.id),
                 });
             }
-            None => {
+            (None, _) => {
                 stop_camera(shared, &old.id).await;
                 report.push(format!("camera `{}`: removed", old.id));
             }
         }
     }
     for added in new.cameras.iter().filter(|camera| current.camera(&camera.id).is_none()) {
-        report.push(match start_camera(shared, added.clone()).await {
+        report.push(match start_camera(shared, added.clone(), None).await {
             Ok(()) => format!("camera `{}`: added", added.id),
             Err(error) => format!("camera `{}`: not started: {error}", added.id),
         });
@@ -145,20 +144,31 @@ fn same_stream(a: &CameraConfig, b: &CameraConfig) -> bool {
     bare(a) == bare(b)
 }
 
-async fn start_camera(shared: &Arc<Shared>, config: CameraConfig) -> Result<(), EngineError> {
-    let rows = shared.store.totals(&config.id).await?;
+/// Starts a camera that goes on from the totals `before`, by default those of the store.
+async fn start_camera(
+    shared: &Arc<Shared>,
+    config: CameraConfig,
+    before: Option<Totals>,
+) -> Result<(), EngineError> {
+    let before = match before {
+        Some(before) => before,
+        None => Totals::of_rows(&shared.store.totals(&config.id).await?),
+    };
     let id = config.id.clone();
-    let camera = Camera::start(config, totals_before(&rows), shared)?;
+    let camera = Camera::start(config, before, shared)?;
     shared.cameras.write().insert(id, camera);
     Ok(())
 }
 
-async fn stop_camera(shared: &Arc<Shared>, id: &CameraId) {
-    let Some(camera) = shared.cameras.write().remove(id) else { return };
+/// Stops a camera, if it runs. Returns what it has counted, restarts included.
+async fn stop_camera(shared: &Arc<Shared>, id: &CameraId) -> Option<Totals> {
+    let camera = shared.cameras.write().remove(id)?;
+    let stopping = Arc::clone(&camera);
     // It joins a thread.
-    if tokio::task::spawn_blocking(move || camera.stop()).await.is_err() {
+    if tokio::task::spawn_blocking(move || stopping.stop()).await.is_err() {
         tracing::error!(camera = %id, "stopping the camera panicked");
     }
+    Some(camera.all_totals())
 }
 
 /// Loads the cameras' models ahead of their first pictures, beside everything else.
@@ -178,42 +188,4 @@ fn load_models(shared: &Arc<Shared>) -> Result<(), EngineError> {
             what: "cannot start the thread that loads models".to_owned(),
             source,
         })
-}
-
-/// What the store has counted for a camera before now.
-fn totals_before(rows: &[CountRow]) -> Totals {
-    let mut lines: BTreeMap<&str, LineTotals> = BTreeMap::new();
-    let mut zones: BTreeMap<&str, (ZoneTotals, u64, Duration)> = BTreeMap::new();
-    for row in rows {
-        match (row.kind, row.direction) {
-            ("line_crossed", Some(direction)) => {
-                let line = lines.entry(&row.rule).or_default();
-                match direction {
-                    Direction::Forward => line.forward += row.count,
-                    Direction::Backward => line.backward += row.count,
-                }
-            }
-            ("zone_entered", _) => zones.entry(&row.rule).or_default().0.visits += row.count,
-            ("zone_left", _) => {
-                let zone = zones.entry(&row.rule).or_default();
-                zone.1 += row.count;
-                zone.2 += row.dwell_total;
-            }
-            _ => {}
-        }
-    }
-    Totals {
-        lines: lines
-            .into_iter()
-            .map(|(name, line)| LineTotals { name: name.to_owned(), ..line })
-            .collect(),
-        zones: zones
-            .into_iter()
-            .map(|(name, (zone, left, dwell))| ZoneTotals {
-                name: name.to_owned(),
-                mean_dwell: dwell.checked_div(u32::try_from(left).unwrap_or(0)).unwrap_or_default(),
-                ..zone
-            })
-            .collect(),
-    }
 }

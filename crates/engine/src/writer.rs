@@ -34,12 +34,17 @@ enum Item {
 
 /// Sends events to the writer.
 #[derive(Clone)]
-pub(crate) struct EventSender(SyncSender<Item>);
+pub(crate) struct EventSender {
+    queue: SyncSender<Item>,
+    telemetry: Arc<Telemetry>,
+}
 
 impl EventSender {
     /// Hands over an event; waits while the queue is full. Not for async code.
     pub(crate) fn send(&self, event: Event, origin: Origin) {
-        if self.0.send(Item::Event(Box::new(event), origin)).is_err() {
+        self.telemetry.event_queue.increment(1.0);
+        if self.queue.send(Item::Event(Box::new(event), origin)).is_err() {
+            self.telemetry.event_queue.decrement(1.0);
             tracing::error!("an event came after the writer had stopped and is lost");
         }
     }
@@ -71,6 +76,7 @@ impl Writer {
         let (sender, receiver) = sync_channel(QUEUE_ITEMS);
         let trouble = Arc::new(Trouble::default());
         let own = Arc::clone(&trouble);
+        let sender = EventSender { queue: sender, telemetry: Arc::clone(&telemetry) };
         let thread = std::thread::Builder::new()
             .name("events".to_owned())
             .spawn(move || write_all(&receiver, &store, &messages, &telemetry, &runtime, &own))
@@ -78,7 +84,7 @@ impl Writer {
                 what: "cannot start the thread that stores events".to_owned(),
                 source,
             })?;
-        Ok(Self { sender: EventSender(sender), thread: Mutex::new(Some(thread)), trouble })
+        Ok(Self { sender, thread: Mutex::new(Some(thread)), trouble })
     }
 
     /// A way to hand over events.
@@ -94,7 +100,7 @@ impl Writer {
     /// Waits until the queue has been written. Events sent later are lost, so cameras and
     /// detectors are stopped first. A store that keeps refusing is given up.
     pub(crate) fn stop(&self) {
-        if self.sender.0.send(Item::Stop).is_err() {
+        if self.sender.queue.send(Item::Stop).is_err() {
             return;
         }
         *self.trouble.stopping.lock() = true;
@@ -115,14 +121,19 @@ fn write_all(
     trouble: &Trouble,
 ) {
     let mut stopping = false;
+    let mut upkeep = Instant::now() + UPKEEP_EVERY;
     while !stopping {
+        // Also where events never pause: samples pile up until it is done.
+        let left = upkeep.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            telemetry.upkeep();
+            upkeep = Instant::now() + UPKEEP_EVERY;
+            continue;
+        }
         let mut batch: Vec<(Event, Origin)> = Vec::new();
-        let first = match queue.recv_timeout(UPKEEP_EVERY) {
+        let first = match queue.recv_timeout(left) {
             Ok(first) => first,
-            Err(RecvTimeoutError::Timeout) => {
-                telemetry.upkeep();
-                continue;
-            }
+            Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
         for item in std::iter::once(first).chain(queue.try_iter()).take(BATCH_ITEMS) {
@@ -131,13 +142,13 @@ fn write_all(
                 Item::Stop => stopping = true,
             }
         }
-        telemetry.event_queue.set(batch.len() as f64);
         let (events, origins): (Vec<Event>, Vec<Origin>) = batch.into_iter().unzip();
-        let Some(numbers) = append(store, &events, runtime, trouble) else {
+        let Some(numbers) = append(store, &events, telemetry, runtime, trouble) else {
             tracing::error!(events = events.len(), "events could not be stored before the end");
             return;
         };
         for ((event, origin), number) in events.into_iter().zip(origins).zip(numbers) {
+            telemetry.event_queue.decrement(1.0);
             let Some(number) = number else { continue };
             if let Some((arrival, metrics)) = origin {
                 metrics.event_latency.record(arrival.elapsed().as_secs_f64());
@@ -145,7 +156,6 @@ fn write_all(
             // Nobody listens: that is no failure.
             drop(messages.send(Message::Event(number, Arc::new(event))));
         }
-        telemetry.event_queue.set(0.0);
     }
 }
 
@@ -154,6 +164,7 @@ fn write_all(
 fn append(
     store: &Store,
     events: &[Event],
+    telemetry: &Telemetry,
     runtime: &tokio::runtime::Handle,
     trouble: &Trouble,
 ) -> Option<Vec<Option<i64>>> {
@@ -170,13 +181,14 @@ fn append(
                 }
                 let mut numbers = Vec::new();
                 for event in events.chunks(1) {
-                    numbers.extend(append(store, event, runtime, trouble)?);
+                    numbers.extend(append(store, event, telemetry, runtime, trouble)?);
                 }
                 return Some(numbers);
             }
             Err(error) => {
                 tracing::error!(%error, "events cannot be stored; trying again");
                 *trouble.reason.lock() = Some(error.to_string());
+                telemetry.upkeep();
                 let mut stopping = trouble.stopping.lock();
                 if *stopping {
                     return None;

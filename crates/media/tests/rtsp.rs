@@ -3,10 +3,10 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::ffmpeg;
@@ -14,65 +14,18 @@ use common::http::{path_of, reply, serve, stay_silent};
 use omma_media::{
     Decoder, DecoderOptions, MediaError, Packet, Source, SourceSpec, Stop, Transport,
 };
+use omma_testkit::RtspCamera as Camera;
 use omma_types::{ErrorKind, Size, WallSource};
 
 /// Generous: a loaded machine must not fail a test.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A running RTSP server, killed when dropped.
-struct Camera {
-    process: Child,
-    port: u16,
-}
-
-impl Camera {
-    /// None, with a printed reason, where GStreamer's server is not installed.
-    fn start(arguments: &[&str]) -> Option<Self> {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rtsp_server.py");
-        let mut process = Command::new("/usr/bin/python3")
-            .arg(script)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| eprintln!("skipped: no python3 for the rtsp server ({error})"))
-            .ok()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(port) = line.strip_prefix("port ").and_then(|p| p.trim().parse().ok()) else {
-            process.kill().unwrap();
-            process.wait().unwrap();
-            eprintln!(
-                "skipped: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi \
-                       gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
-            );
-            return None;
-        };
-        Some(Self { process, port })
-    }
-
-    fn secure_address(&self, path: &str) -> String {
-        format!("rtsps://127.0.0.1:{}/{path}", self.port)
-    }
-
-    fn address(&self, credentials: &str, path: &str) -> String {
-        format!("rtsp://{credentials}127.0.0.1:{}/{path}", self.port)
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Camera {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 fn spec(address: &str) -> SourceSpec {
     SourceSpec::parse(address).unwrap().open_timeout(SOON)
+}
+
+fn encrypted(camera: &Camera, path: &str) -> SourceSpec {
+    spec(&format!("rtsps://127.0.0.1:{}/{path}", camera.port()))
 }
 
 fn open(spec: &SourceSpec) -> Result<Source, MediaError> {
@@ -141,7 +94,7 @@ fn an_encrypted_camera_is_read_also_with_a_certificate_of_its_own() {
     let Some(mut camera) = Camera::start(&secured) else { return };
     // Encryption allows only one transport; asking for another is no obstacle.
     for transport in [Transport::Udp, Transport::Tcp, Transport::Auto] {
-        let spec = spec(&camera.secure_address("cam")).transport(transport);
+        let spec = encrypted(&camera, "cam").transport(transport);
         let mut source = open(&spec).unwrap();
         let packets = take(&mut source, 20);
         let mut decoder = Decoder::new(source.info(), DecoderOptions::default()).unwrap();
@@ -149,12 +102,12 @@ fn an_encrypted_camera_is_read_also_with_a_certificate_of_its_own() {
         assert!(pictures.len() >= 5, "{transport:?}: {} pictures", pictures.len());
         assert!(pictures.iter().all(|p| p.stamp().size == Size::new(320, 240)));
     }
-    let error = error_of(&spec(&camera.secure_address("nowhere")));
+    let error = error_of(&encrypted(&camera, "nowhere"));
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     let error = error_of(&spec(&camera.address("", "cam")));
     assert_eq!(error.kind(), ErrorKind::Corrupt, "not encrypted: {error}");
 
-    let spec = spec(&camera.secure_address("cam")).read_timeout(Duration::from_secs(3));
+    let spec = encrypted(&camera, "cam").read_timeout(Duration::from_secs(3));
     let mut source = open(&spec).unwrap();
     take(&mut source, 5);
     camera.kill();
@@ -170,7 +123,7 @@ fn an_encrypted_camera_is_read_also_with_a_certificate_of_its_own() {
 #[test]
 fn a_camera_without_encryption_is_not_taken_for_an_encrypted_one() {
     let Some(camera) = Camera::start(&[]) else { return };
-    let error = error_of(&spec(&camera.secure_address("cam")).open_timeout(SOON / 4));
+    let error = error_of(&encrypted(&camera, "cam").open_timeout(SOON / 4));
     assert!([ErrorKind::Unreachable, ErrorKind::Timeout].contains(&error.kind()), "{error}");
 }
 

@@ -5,7 +5,6 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -90,7 +89,7 @@ fn fails_soon(source: &mut Source, kinds: &[ErrorKind]) -> MediaError {
 fn rtmp_is_read_until_its_server_dies() {
     for sound in ["", "-f lavfi -i sine -c:a aac"] {
         let dir = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = omma_testkit::free_port();
         let mut server = Encoder::start(
             dir.path(),
             &format!(

@@ -199,7 +199,8 @@ impl Street {
     fn place(&self, time: f64) -> Vec<Placed<'_>> {
         let people = self.walkers.iter().filter_map(|walker| {
             let mut stride = walker.trip.at(time)?;
-            stride.place.x += walker.aside.0 * stride.facing;
+            // Whoever came behind goes in front when the group turns round: nobody jumps.
+            stride.place.x += walker.aside.0 * walker.trip.heading();
             stride.place.z += walker.aside.1;
             let pose = Pose::new(&walker.looks, stride);
             let rect = pose.rect(&self.view);

@@ -79,6 +79,11 @@ impl Trip {
         self.parts.push(Part { seconds, from, to });
     }
 
+    /// The direction in which it begins: 1 to the right, -1 to the left.
+    pub(crate) fn heading(&self) -> f32 {
+        self.parts.first().map_or(1.0, |part| (part.to.x - part.from.x).signum())
+    }
+
     /// How long it takes, in seconds.
     pub(crate) fn seconds(&self) -> f64 {
         self.parts.iter().map(|part| part.seconds).sum()

@@ -92,6 +92,24 @@ fn as_many_objects_as_asked_for_come_and_go_unseen_on_20_seeds() {
     }
 }
 
+#[test]
+fn nobody_jumps_on_20_seeds() {
+    for seed in 0..20 {
+        let mut street = street(&format!("people=8&cars=3&seed={seed}"));
+        let mut last: BTreeMap<u64, Point> = BTreeMap::new();
+        for frame in 0..3000 {
+            for object in street.next_truth().objects {
+                let foot = object.rect.foot();
+                let before = last.insert(object.id.0, foot).unwrap_or(foot);
+                // A car near the camera goes furthest.
+                let moved = (foot.x - before.x).hypot(foot.y - before.y);
+                let limit = if object.class.as_str() == "person" { 0.012 } else { 0.04 };
+                assert!(moved < limit, "seed {seed} frame {frame} {object:?} moved {moved}");
+            }
+        }
+    }
+}
+
 /// Luma of the same street without anybody.
 fn empty(seed: u64) -> YuvImage {
     let mut image = blank();

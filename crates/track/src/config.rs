@@ -37,6 +37,10 @@ pub struct TrackerConfig {
     /// A detection that overlaps an object of its class seen in the same picture by more than
     /// this (plain overlap) is its double and starts no track. Default 0.4.
     pub duplicate_overlap: f64,
+    /// A detection from this score on is nobody's double: two people who walk side by side
+    /// from the edge of the picture on are two. Counts and HOTA on PETS09-S2L1 are the same
+    /// from 0.75 to 0.85. Default 0.8.
+    pub sure_score: f32,
     /// Share of the filter in a reported box; the rest is the detection itself. The filter
     /// removes jitter, the detection lag. 0 to 1, default 0.5.
     pub smoothing: f64,
@@ -87,6 +91,7 @@ impl Default for TrackerConfig {
             min_overlap: 0.2,
             min_overlap_low: 0.45,
             duplicate_overlap: 0.4,
+            sure_score: 0.8,
             smoothing: 0.5,
             max_detections: 1000,
             motion: MotionConfig::default(),

@@ -254,8 +254,10 @@ impl Tracker {
             if candidate.score < self.config.high_score || self.objects.len() >= MAX_OBJECTS {
                 break; // candidates are sorted: all further ones are lower still
             }
+            let unsure = candidate.score < self.config.sure_score;
             let is_double = self.objects.iter().any(|object| {
-                object.seen
+                unsure
+                    && object.seen
                     && object.class == candidate.class
                     && object.detection.overlap(&candidate.shape, 0.0)
                         > self.config.duplicate_overlap

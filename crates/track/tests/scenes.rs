@@ -183,6 +183,12 @@ fn a_double_of_someone_starts_no_track() {
 }
 
 #[test]
+fn two_who_walk_side_by_side_from_the_start_are_two() {
+    let answers = play(&steady(10.0, 3.0), |_| vec![person(100.0, 0.9), person(108.0, 0.85)]);
+    assert_eq!(last_id(&answers), 2);
+}
+
+#[test]
 fn classes_do_not_mix() {
     let car = |x: f64| Detection { class: ClassName::new("car"), ..person(x, 0.9) };
     let answers = play(&steady(10.0, 3.0), |secs| {

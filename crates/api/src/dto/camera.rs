@@ -274,7 +274,7 @@ impl From<LineTotals> for LineCountsDto {
 }
 
 impl From<ZoneTotals> for ZoneCountsDto {
-    fn from(ZoneTotals { name, occupancy, visits, mean_dwell }: ZoneTotals) -> Self {
+    fn from(ZoneTotals { name, occupancy, visits, mean_dwell, .. }: ZoneTotals) -> Self {
         Self { name, occupancy, visits, mean_dwell_ms: millis(mean_dwell) }
     }
 }

@@ -131,6 +131,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             );
         }
     }
+    if let Some(stream) = args.videos.iter().filter_map(|v| v.to_str()).find(|v| v.contains("://"))
+    {
+        bail!(
+            "{}: it is an address, and only finished videos can be analysed; give a file, or \
+             put it into a configuration and use `omma run`",
+            omma_types::redact_url(stream)
+        );
+    }
     let plan = plan(args)?;
     let models = paths::models(&args.data_dir)?;
     let mut events = match &args.events {
@@ -138,13 +146,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         None => None,
     };
     let mut summaries = Vec::new();
-    let mut problems = 0;
+    let mut problems = Vec::new();
     for video in &args.videos {
         let summary = analyze_one(video, &plan, args, &models, events.as_mut())?;
-        if let Some(problem) = &summary.problem {
-            problems += 1;
-            eprintln!("error: {problem}");
-        }
+        problems.extend(summary.problem.clone());
         let files: Vec<&Path> = [&args.out, &args.events, &args.tracks]
             .into_iter()
             .flatten()
@@ -163,10 +168,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let document = if summaries.len() == 1 { summaries.remove(0) } else { summaries.into() };
         println!("{document:#}");
     }
-    if problems > 0 {
-        bail!("{problems} of {} videos could not be read to the end", args.videos.len());
-    }
-    Ok(())
+    // Said at the end, where it is seen.
+    if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("\nerror: ")) }
 }
 
 /// What to do with each video.

@@ -147,7 +147,7 @@ fn configuration(data_dir: &Path, listen: SocketAddr, model: bool, clip: Option<
     url: sim:street?people=6&cars=2&seed=1
     detect: {{ model: {detector}, fps: 10 }}
     lines:
-      crossing: {{ from: [0.5, 1.0], to: [0.5, 0.3] }}
+      shops: {{ from: [0.5, 1.0], to: [0.5, 0.3] }}
     zones:
       kerb: {{ polygon: [[0.06, 0.7], [0.38, 0.7], [0.34, 0.97], [0.02, 0.97]], dwell: 3s }}
   square:

@@ -11,6 +11,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,9 +20,9 @@ use cpu_time::ProcessTime;
 use omma_media::{Stop, StreamInfo};
 use omma_rules::{Counts, Line, Zone};
 use omma_track::offline::{Trajectories, Trajectory};
-use omma_types::{CameraId, ClassName, Event, EventIds, FrameStamp, Size, StageTimings};
+use omma_types::{CameraId, ClassName, Detection, Event, EventIds, FrameStamp, Size, StageTimings};
 
-use crate::config::{DetectConfig, Detector};
+use crate::config::{DetectConfig, Detector, MOTION};
 use crate::error::EngineError;
 use crate::models::Models;
 use crate::pipeline::Pipeline;
@@ -96,11 +97,12 @@ pub struct Summary {
 }
 
 /// Analyses `video`. `on_event` gets each event in order, `on_progress` is called after each
-/// picture.
+/// picture. Where `stop` is thrown, the analysis ends as if the video did.
 ///
 /// # Errors
-/// The video can't be opened or holds no picture, the model can't be used, or the annotated
-/// video can't be written. A video that ends in damage is no error: what could be read is in
+/// The video can't be opened or holds no picture, the model can't be used, what is to be
+/// hidden can't be found, or the annotated video can't be written; no half video is left
+/// then. A video that ends in damage is no error: what could be read is in
 /// the summary, and its `problem` says where it ended.
 pub fn analyze(
     video: &Path,
@@ -112,9 +114,13 @@ pub fn analyze(
 ) -> Result<Summary, EngineError> {
     let started = Instant::now();
     let cpu_before = ProcessTime::try_now().ok();
+    check_classes(options)?;
     let info = omma_media::probe(video)?;
     let source = reader::open(video, stop)?;
     let (detector, engine) = worker::describe(&options.detect.detector, models)?;
+    if let Some(output) = &options.output {
+        worker::check_redaction(&output.redact, &options.detect, models)?;
+    }
 
     let workers = match options.detect.detector {
         // The motion detector learns from each picture in turn.
@@ -125,7 +131,9 @@ pub fn analyze(
     let (results_in, results_out) = sync_channel(workers * WAITING_PER_WORKER);
     let pictures_out = Arc::new(Mutex::new(pictures_out));
     let keep_all = options.output.is_some();
+    let hidden = options.output.as_ref().map(|o| o.redact.as_slice()).unwrap_or_default();
     let rate = options.detect.rate;
+    let given_up = AtomicBool::new(false);
 
     let (mut run, reading) = std::thread::scope(|scope| -> Result<_, EngineError> {
         let spawn = |name: String| std::thread::Builder::new().name(name);
@@ -133,15 +141,18 @@ pub fn analyze(
             what: "cannot start a thread for the analysis".to_owned(),
             source,
         };
+        let given_up = &given_up;
         let reading = spawn("read".to_owned())
-            .spawn_scoped(scope, move || reader::read(source, rate, keep_all, &pictures_in))
+            .spawn_scoped(scope, move || {
+                reader::read(source, rate, keep_all, &pictures_in, given_up)
+            })
             .map_err(no_thread)?;
         for index in 0..workers {
             let queue = Arc::clone(&pictures_out);
             let results = results_in.clone();
             let detect = &options.detect;
             spawn(format!("detect-{index}"))
-                .spawn_scoped(scope, move || worker::run(detect, models, &queue, &results))
+                .spawn_scoped(scope, move || worker::run(detect, hidden, models, &queue, &results))
                 .map_err(no_thread)?;
         }
         // The results end when the last worker does; the pictures when nobody takes them.
@@ -149,7 +160,8 @@ pub fn analyze(
         let mut run = Run::new(options, &info, started)?;
         let outcome = run.collect(&results_out, on_event, on_progress);
         drop(results_out);
-        stop_reading(outcome.is_err(), stop);
+        // After a failure nobody takes pictures any more.
+        given_up.store(outcome.is_err(), Ordering::Relaxed);
         let reading = reading.join().unwrap_or_else(|_panic| reader::Outcome::panicked());
         outcome?;
         Ok((run, reading))
@@ -191,9 +203,21 @@ pub fn analyze(
     })
 }
 
+/// The motion detector tells no classes apart: who asks it for some would count nothing.
+fn check_classes(options: &AnalyzeOptions) -> Result<(), EngineError> {
+    if options.detect.detector != Detector::Motion {
+        return Ok(());
+    }
+    match options.detect.classes.iter().find(|class| class.as_str() != MOTION) {
+        Some(class) => Err(EngineError::MotionHasNoClasses { class: class.to_string() }),
+        None => Ok(()),
+    }
+}
+
 /// The stages on the caller's thread, in the order of the pictures.
 struct Run {
     pipeline: Pipeline,
+    classes: Vec<ClassName>,
     trajectories: Trajectories,
     output: Option<Output>,
     timings: StageTimings,
@@ -223,6 +247,7 @@ impl Run {
                 EventIds::new(crate::shared::random_seed()),
             )
             .map_err(|source| EngineError::Rule { camera: options.camera.to_string(), source })?,
+            classes: options.detect.classes.clone(),
             trajectories: Trajectories::default(),
             output,
             timings: StageTimings::default(),
@@ -276,7 +301,10 @@ impl Run {
             return Ok(());
         };
         self.analysed += 1;
-        let (tracks, events) = self.pipeline.digest(&stamp, &detections, &mut self.timings);
+        // What was found only to be hidden is not tracked.
+        let is_kept = |d: &&Detection| self.classes.is_empty() || self.classes.contains(&d.class);
+        let kept: Vec<Detection> = detections.iter().filter(is_kept).cloned().collect();
+        let (tracks, events) = self.pipeline.digest(&stamp, &kept, &mut self.timings);
         self.trajectories.record(stamp.seq, stamp.media, &tracks);
         for event in &events {
             on_event(event);
@@ -285,12 +313,5 @@ impl Run {
             output.show(&seen.picture, &detections, tracks, &self.pipeline, &mut self.timings)?;
         }
         Ok(())
-    }
-}
-
-/// After a failure the reader is told to end: nobody takes its pictures any more.
-fn stop_reading(failed: bool, stop: &Stop) {
-    if failed {
-        stop.stop();
     }
 }

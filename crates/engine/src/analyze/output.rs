@@ -6,8 +6,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use omma_imaging::{ColorMatrix, ColorRange, Painter, Redaction, YuvImage};
 use omma_media::{FrameRate, MediaError, Picture, StreamInfo, VideoWriter, WriterOptions};
@@ -22,7 +25,7 @@ use super::reader::Clock;
 use crate::error::EngineError;
 use crate::pipeline::Pipeline;
 use crate::scene::{Drawing, between};
-use crate::status::{LineTotals, Totals, ZoneTotals};
+use crate::status::Totals;
 
 /// Pictures that may wait for the next analysis; beyond that they are drawn as known so far.
 const HELD_PICTURES: usize = 60;
@@ -32,6 +35,13 @@ const QUEUED_PICTURES: usize = 4;
 
 /// Boxes cut off hair and hands: what is hidden is larger by this part of the box.
 const REDACTION_MARGIN: f32 = 0.1;
+
+/// What was hidden stays hidden for this long where nothing is found any more: a detector
+/// that blinks must not show for one picture what it hides in all others.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// A box that overlaps one of this picture by so much has been found again.
+const FOUND_AGAIN: f32 = 0.3;
 
 /// The annotated video.
 #[derive(Clone, Debug)]
@@ -63,8 +73,26 @@ pub(super) struct Output {
     hide_from: f32,
     painter: Painter,
     known: Known,
+    lingering: Lingering,
     held: Vec<Picture>,
     encoder: Encoder,
+}
+
+/// Boxes that were hidden and have not been found again, each with when it was found last.
+#[derive(Default)]
+struct Lingering(Vec<(MediaTime, Rect)>);
+
+impl Lingering {
+    /// What to hide at `media`, where these boxes are `found`.
+    fn hide(&mut self, media: MediaTime, found: Vec<Rect>) -> Vec<Rect> {
+        self.0.retain(|(seen, old)| {
+            let is_recent = *seen <= media && media.since(*seen) <= LINGER;
+            is_recent && found.iter().all(|new| new.iou(old) < FOUND_AGAIN)
+        });
+        let lost: Vec<Rect> = self.0.iter().map(|(_, rect)| *rect).collect();
+        self.0.extend(found.iter().map(|rect| (media, *rect)));
+        found.into_iter().chain(lost).collect()
+    }
 }
 
 impl Output {
@@ -83,6 +111,7 @@ impl Output {
             hide_from: all.detect.start_score / 2.0,
             painter: Painter::new(),
             known: Known::default(),
+            lingering: Lingering::default(),
             held: Vec::new(),
             encoder: Encoder::start(&options.path, info)?,
         })
@@ -126,7 +155,7 @@ impl Output {
     }
 
     fn know(
-        &self,
+        &mut self,
         picture: &Picture,
         detections: &[Detection],
         tracks: Vec<Track>,
@@ -138,11 +167,13 @@ impl Output {
             .filter(|d| d.score >= self.hide_from && is_secret(&d.class))
             .map(|d| d.rect);
         let followed = tracks.iter().filter(|t| is_secret(&t.class)).map(|t| t.rect);
+        let media = picture.stamp().media;
+        let found = seen.chain(followed).collect();
         Known {
-            media: picture.stamp().media,
-            hidden: seen.chain(followed).collect(),
+            media,
+            hidden: self.lingering.hide(media, found),
             tails: pipeline.tails(),
-            totals: totals(pipeline),
+            totals: Totals::default().plus(&pipeline.counts()),
             tracks,
         }
     }
@@ -216,14 +247,6 @@ fn on_the_way(
     (tracks, hidden)
 }
 
-fn totals(pipeline: &Pipeline) -> Totals {
-    let counts = pipeline.counts();
-    Totals {
-        lines: counts.lines.iter().map(LineTotals::from).collect(),
-        zones: counts.zones.iter().map(ZoneTotals::from).collect(),
-    }
-}
-
 /// Minutes, seconds and tenths into the video.
 fn position_text(media: MediaTime) -> String {
     let tenths = (media.as_secs_f64().max(0.0) * 10.0) as u64;
@@ -234,7 +257,9 @@ fn position_text(media: MediaTime) -> String {
 struct Encoder {
     drawn: Option<SyncSender<(YuvImage, MediaTime)>>,
     used: Receiver<YuvImage>,
-    thread: Option<JoinHandle<Result<std::time::Duration, MediaError>>>,
+    /// Whether all pictures were given: without its end it is no film, and not kept.
+    complete: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<Duration, MediaError>>>,
 }
 
 impl Encoder {
@@ -244,6 +269,8 @@ impl Encoder {
         let mut writer = VideoWriter::create(path, size, rate, WriterOptions::default())?;
         let (drawn, queue) = sync_channel::<(YuvImage, MediaTime)>(QUEUED_PICTURES);
         let (give_back, used) = sync_channel(QUEUED_PICTURES + 2);
+        let complete = Arc::new(AtomicBool::new(false));
+        let is_complete = Arc::clone(&complete);
         let encode = move || {
             let clock = Clock::start();
             for (image, media) in queue {
@@ -251,7 +278,9 @@ impl Encoder {
                 // A canvas that nobody takes back is simply gone.
                 drop(give_back.try_send(image));
             }
-            writer.finish()?;
+            if is_complete.load(Ordering::Acquire) {
+                writer.finish()?;
+            }
             Ok(clock.elapsed())
         };
         let thread = std::thread::Builder::new().name("encode".to_owned()).spawn(encode).map_err(
@@ -260,7 +289,7 @@ impl Encoder {
                 source,
             },
         )?;
-        Ok(Self { drawn: Some(drawn), used, thread: Some(thread) })
+        Ok(Self { drawn: Some(drawn), used, complete, thread: Some(thread) })
     }
 
     fn canvas(&self) -> Result<YuvImage, EngineError> {
@@ -276,9 +305,10 @@ impl Encoder {
     }
 
     /// Ends the file. Returns the processor time of encoding.
-    fn finish(&mut self) -> Result<std::time::Duration, EngineError> {
+    fn finish(&mut self) -> Result<Duration, EngineError> {
+        self.complete.store(true, Ordering::Release);
         self.drawn = None;
-        let Some(thread) = self.thread.take() else { return Ok(std::time::Duration::ZERO) };
+        let Some(thread) = self.thread.take() else { return Ok(Duration::ZERO) };
         match thread.join() {
             Ok(outcome) => Ok(outcome?),
             Err(_panic) => Err(EngineError::System {
@@ -286,5 +316,70 @@ impl Encoder {
                 source: std::io::Error::other("see the log"),
             }),
         }
+    }
+}
+
+/// An analysis that fails leaves no half film behind: the thread takes it away.
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        self.drawn = None;
+        if let Some(thread) = self.thread.take() {
+            // Why the analysis ended is told elsewhere.
+            drop(thread.join());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_detector_loses_for_a_moment_stays_hidden() {
+        let person = Rect::new(0.2, 0.2, 0.1, 0.3);
+        let moved = Rect::new(0.21, 0.2, 0.1, 0.3);
+        let at = MediaTime::from_secs_f64;
+        let mut lingering = Lingering::default();
+        assert_eq!(lingering.hide(at(0.0), vec![person]), [person]);
+        assert_eq!(lingering.hide(at(0.04), Vec::new()), [person]);
+        assert_eq!(lingering.hide(at(0.08), vec![moved]), [moved], "found again: not twice");
+        assert_eq!(lingering.hide(at(0.58), Vec::new()), [moved]);
+        assert!(lingering.hide(at(0.7), Vec::new()).is_empty());
+    }
+
+    const SIZE: Size = Size::new(64, 48);
+
+    fn black() -> YuvImage {
+        YuvImage::black(SIZE, ColorRange::Limited, ColorMatrix::Bt601)
+    }
+
+    #[test]
+    fn a_film_that_is_given_up_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("source.mp4");
+        let options = WriterOptions::default();
+        let mut writer =
+            VideoWriter::create(&source, SIZE, FrameRate::Constant(25.0), options).unwrap();
+        writer.write(&black().view(), MediaTime::ZERO).unwrap();
+        writer.finish().unwrap();
+        let info = omma_media::probe(&source).unwrap();
+
+        let film = |name: &str, is_finished: bool| {
+            let path = folder.path().join(name);
+            let mut encoder = Encoder::start(&path, &info).unwrap();
+            for frame in 0..3 {
+                let at = MediaTime::from_secs_f64(f64::from(frame) / 25.0);
+                encoder.write(black(), at).unwrap();
+            }
+            if is_finished {
+                encoder.finish().unwrap();
+            }
+            drop(encoder);
+            path.exists()
+        };
+        assert!(film("whole.mp4", true));
+        assert!(!film("half.mp4", false));
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 2, "source and whole film, nothing unfinished");
     }
 }

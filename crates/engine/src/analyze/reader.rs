@@ -1,6 +1,7 @@
 //! Reads and decodes a video and hands the pictures to the workers.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -38,15 +39,16 @@ pub(super) fn open(video: &Path, stop: &Stop) -> Result<Source, EngineError> {
 }
 
 /// Decodes all of `source`. Pictures that the detector does not want are handed on only
-/// where `keep_all` says that somebody else does.
+/// where `keep_all` says that somebody else does. Ends early when all is `given_up`.
 pub(super) fn read(
     mut source: Source,
     rate: Rate,
     keep_all: bool,
     pictures: &SyncSender<Work>,
+    given_up: &AtomicBool,
 ) -> Outcome {
     let mut outcome = Outcome { frames: 0, timings: StageTimings::default(), error: None };
-    if let Err(error) = decode_all(&mut source, rate, keep_all, pictures, &mut outcome) {
+    if let Err(error) = decode_all(&mut source, rate, keep_all, pictures, given_up, &mut outcome) {
         outcome.error = Some(error);
     }
     outcome
@@ -57,6 +59,7 @@ fn decode_all(
     rate: Rate,
     keep_all: bool,
     pictures: &SyncSender<Work>,
+    given_up: &AtomicBool,
     outcome: &mut Outcome,
 ) -> Result<(), EngineError> {
     let mut decoder = Decoder::new(source.info(), DecoderOptions::default())?;
@@ -66,7 +69,7 @@ fn decode_all(
     }
     let mut pacer = Pacer::new(rate.interval());
     let mut order = 0;
-    loop {
+    while !given_up.load(Ordering::Relaxed) {
         let demuxing = Clock::start();
         let packet = source.read();
         outcome.timings.add(Stage::Demux, demuxing.elapsed());
@@ -101,9 +104,10 @@ fn decode_all(
             return Err(error.into());
         }
         if ended {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 /// Processor time of this thread; zero where the system can't tell.

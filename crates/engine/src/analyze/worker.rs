@@ -8,9 +8,13 @@ use omma_media::Picture;
 use omma_types::{ClassName, Detection, Stage, StageTimings};
 
 use super::reader::Clock;
-use crate::config::{DetectConfig, Detector, MOTION};
+use crate::config::{DetectConfig, Detector, MOTION, Rate};
 use crate::error::EngineError;
 use crate::models::Models;
+
+/// Between two looks boxes are put on a straight way. People change theirs more slowly than
+/// this.
+const LEAST_FPS_TO_HIDE: f64 = 2.0;
 
 /// A picture on its way to a worker.
 pub(super) struct Work {
@@ -49,14 +53,52 @@ pub(super) fn describe(
     }
 }
 
-/// Works until there are no more pictures or nobody wants the results.
+/// Whether what is to be hidden will be found, and often enough to be hidden all the way.
+pub(super) fn check_redaction(
+    hide: &[ClassName],
+    detect: &DetectConfig,
+    models: &Models,
+) -> Result<(), EngineError> {
+    let Some(first) = hide.first() else { return Ok(()) };
+    let refused = |class: &ClassName, reason: &str| EngineError::Redaction {
+        class: class.to_string(),
+        reason: reason.to_owned(),
+    };
+    let often = match detect.rate {
+        Rate::All => true,
+        Rate::Fps(fps) => fps >= LEAST_FPS_TO_HIDE,
+        Rate::Keyframes => false,
+    };
+    if !often {
+        let reason = "the detector must look at 2 pictures a second or more, or people would \
+                      walk out of their cover";
+        return Err(refused(first, reason));
+    }
+    match &detect.detector {
+        Detector::Motion => match hide.iter().find(|class| class.as_str() != MOTION) {
+            Some(class) => {
+                Err(refused(class, "the motion detector does not know what moves; use a model"))
+            }
+            None => Ok(()),
+        },
+        Detector::Model(config) => {
+            let names: Vec<&str> = hide.iter().map(ClassName::as_str).collect();
+            models.get(config)?.wanted(detect.min_score, &names).map(drop).map_err(Arc::new)?;
+            Ok(())
+        }
+    }
+}
+
+/// Works until there are no more pictures or nobody wants the results. Classes in `also` are
+/// found besides those that `detect` keeps.
 pub(super) fn run(
     detect: &DetectConfig,
+    also: &[ClassName],
     models: &Models,
     pictures: &Mutex<Receiver<Work>>,
     results: &SyncSender<Result<Seen, EngineError>>,
 ) {
-    let mut eye = match open(detect, models) {
+    let mut eye = match open(detect, also, models) {
         Ok(eye) => eye,
         Err(error) => {
             // If nobody listens any more, the failure that ended that was told already.
@@ -70,18 +112,30 @@ pub(super) fn run(
             Err(_another_worker_panicked) => return,
         };
         let Ok(work) = next else { return };
-        if results.send(look(&mut eye, work)).is_err() {
+        // A panic must not leave a hole: everything behind it would wait for it, in memory.
+        let looking = std::panic::AssertUnwindSafe(|| look(&mut eye, work));
+        let seen = std::panic::catch_unwind(looking).unwrap_or_else(|_panic| {
+            Err(EngineError::System {
+                what: "looking at a picture panicked".to_owned(),
+                source: std::io::Error::other("see the log"),
+            })
+        });
+        if results.send(seen).is_err() {
             return;
         }
     }
 }
 
-fn open(detect: &DetectConfig, models: &Models) -> Result<Eye, EngineError> {
+fn open(detect: &DetectConfig, also: &[ClassName], models: &Models) -> Result<Eye, EngineError> {
     Ok(match &detect.detector {
         Detector::Motion => Eye::Motion(MotionDetector::new(MotionOptions::default())),
         Detector::Model(config) => {
             let model = models.get(config)?;
-            let classes: Vec<&str> = detect.classes.iter().map(ClassName::as_str).collect();
+            let mut classes: Vec<&str> = detect.classes.iter().map(ClassName::as_str).collect();
+            if !classes.is_empty() {
+                // What is to be hidden must be found, also where it is not to be counted.
+                classes.extend(also.iter().map(ClassName::as_str));
+            }
             let wanted = model.wanted(detect.min_score, &classes).map_err(Arc::new)?;
             Eye::Model(model.session().map_err(Arc::new)?, wanted)
         }
@@ -120,3 +174,33 @@ fn look(eye: &mut Eye, work: Work) -> Result<Seen, EngineError> {
 
 /// Keeps the share finite where the clock did not move.
 const MIN_SPAN: std::time::Duration = std::time::Duration::from_nanos(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_found_is_not_promised_to_be_hidden() {
+        let registry = omma_infer::Registry::new(None, &[]).unwrap();
+        let models = Models::new(registry, Vec::new());
+        let names = |names: &[&str]| names.iter().map(|n| ClassName::new(n)).collect::<Vec<_>>();
+        let check = |hide: &[&str], classes: &[&str], rate| {
+            let detect = DetectConfig {
+                detector: Detector::Motion,
+                rate,
+                classes: names(classes),
+                min_score: 0.1,
+                start_score: 0.5,
+                motion_gate: false,
+            };
+            let outcome = check_redaction(&names(hide), &detect, &models);
+            outcome.map_err(|error| error.to_string())
+        };
+        assert_eq!(check(&[], &["car"], Rate::Keyframes), Ok(()));
+        assert_eq!(check(&["motion"], &[], Rate::Fps(5.0)), Ok(()));
+        assert!(check(&["person"], &["car"], Rate::All).unwrap_err().contains("`person`"));
+        assert!(check(&["person"], &[], Rate::All).unwrap_err().contains("use a model"));
+        assert!(check(&["motion"], &[], Rate::Fps(0.5)).unwrap_err().contains("2 pictures"));
+        assert!(check(&["motion"], &[], Rate::Keyframes).is_err());
+    }
+}

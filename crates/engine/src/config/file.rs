@@ -248,9 +248,17 @@ impl Check<'_> {
                 format!("camera `{name}`: a line and a zone are both called `{same}`; rename one"),
             ));
         }
+        if let Some(detect) = &detect {
+            for (rule, line) in &file.lines {
+                self.rule_classes(name, rule, line.referenced, &line.value.classes, detect)?;
+            }
+            for (rule, zone) in &file.zones {
+                self.rule_classes(name, rule, zone.referenced, &zone.value.classes, detect)?;
+            }
+        }
         let lines = file.lines.iter().map(|(rule, line)| self.line(name, rule, line));
         let zones = file.zones.iter().map(|(rule, zone)| self.zone(name, rule, zone));
-        Ok(CameraConfig {
+        let camera = CameraConfig {
             id,
             url,
             transport: match file.transport {
@@ -263,7 +271,11 @@ impl Check<'_> {
             detect,
             lines: lines.collect::<Result<_, _>>()?,
             zones: zones.collect::<Result<_, _>>()?,
-        })
+        };
+        match crate::source::resolve(&camera) {
+            Ok(_source) => Ok(camera),
+            Err(error) => Err(self.wrong(file.url.referenced, error.to_string())),
+        }
     }
 
     fn detect(
@@ -303,10 +315,20 @@ impl Check<'_> {
             None => detector.default_start_score().max(min_score),
         };
         let classes = file.classes.as_ref().or(model_file.map(|m| &m.classes)).map(Vec::as_slice);
+        let classes = class_names(classes.unwrap_or_default());
+        if let (Detector::Motion, Some(class)) = (&detector, classes.first()) {
+            return Err(self.wrong(
+                file.model.referenced,
+                format!(
+                    "camera `{camera}`: the motion detector cannot tell `{class}` from anything \
+                     else; remove `classes` or choose a model"
+                ),
+            ));
+        }
         Ok(DetectConfig {
             detector,
             rate,
-            classes: class_names(classes.unwrap_or_default()),
+            classes,
             min_score,
             start_score,
             motion_gate: file.gate == GateFile::Motion,
@@ -393,6 +415,30 @@ impl Check<'_> {
         };
         let checked = checked.with_classes(class_names(&file.classes));
         Ok(checked.with_anchor(file.anchor.into()).with_dwell(dwell))
+    }
+
+    /// A rule for a class that the detector does not give would never count anything.
+    fn rule_classes(
+        &self,
+        camera: &str,
+        rule: &str,
+        location: Location,
+        classes: &[String],
+        detect: &DetectConfig,
+    ) -> Result<(), ConfigError> {
+        let given = |class: &&String| {
+            let kept = detect.classes.iter().any(|kept| kept.as_str() == class.as_str());
+            let any_class = detect.classes.is_empty() && detect.detector != Detector::Motion;
+            kept || any_class || class.as_str() == MOTION
+        };
+        let Some(class) = classes.iter().find(|class| !given(class)) else { return Ok(()) };
+        Err(self.wrong(
+            location,
+            format!(
+                "camera `{camera}`: `{rule}` counts `{class}`, which its detector does not give; \
+                 add it to the detector's `classes` or remove it here"
+            ),
+        ))
     }
 
     fn rule(&self, camera: &str, location: Location, error: &RuleError) -> ConfigError {

@@ -121,6 +121,26 @@ fn mistakes_are_named_with_place_reason_and_remedy() {
             "omma.yaml:7:",
             &["`soon` is no duration", "10s"],
         ),
+        (
+            "version: 1\ncameras:\n  a: { url: x, detect: { model: motion, classes: [person] } }\n",
+            "omma.yaml:3:",
+            &["camera `a`", "`person`", "choose a model"],
+        ),
+        (
+            "version: 1\nmodels:\n  m: { card: c, classes: [person] }\ncameras:\n  a:\n    url: x\n    detect: { model: m }\n    lines:\n      l: { from: [0, 0], to: [1, 1], classes: [car] }\n",
+            "omma.yaml:9:",
+            &["camera `a`", "`l` counts `car`", "`classes`"],
+        ),
+        (
+            "version: 1\ncameras:\n  a: { url: 'sim:street?people=999' }\n",
+            "omma.yaml:3:",
+            &["camera `a`", "`people`", "60"],
+        ),
+        (
+            "version: 1\ncameras:\n  a: { url: 'rstp://u:geheim@h/' }\n",
+            "omma.yaml:3:",
+            &["rstp://u:***@h/", "rtsp://"],
+        ),
         ("version: 1\nhttp: { listen: 8080 }\n", "omma.yaml:2:", &["`8080`", "127.0.0.1:8080"]),
         ("version: 1\ncameras:\n  a: { url: x, ring: 3 }\n", "omma.yaml:3:", &["8MB"]),
         ("version: 1\ncameras: [\n", "omma.yaml:", &[]),

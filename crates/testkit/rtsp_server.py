@@ -16,6 +16,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 parser = argparse.ArgumentParser()
+parser.add_argument("--port", default="0")
 parser.add_argument("--user")
 parser.add_argument("--password", default="")
 parser.add_argument("--tcp-only", action="store_true")
@@ -29,7 +30,7 @@ options = parser.parse_args()
 Gst.init(None)
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
-server.set_service("0")
+server.set_service(options.port)
 
 factory = GstRtspServer.RTSPMediaFactory()
 if options.file:
