@@ -145,7 +145,7 @@ impl Demuxed {
 
     /// Whether the end of this source can only mean that something broke.
     fn is_endless(&self) -> bool {
-        matches!(self.spec.kind, SourceKind::Rtsp(_) | SourceKind::Rtmp(_) | SourceKind::V4l2(_))
+        is_endless(&self.spec.kind, self.info.duration)
     }
 
     fn read_error(&self, error: AvError) -> MediaError {
@@ -216,6 +216,15 @@ impl Demuxed {
             }
         }
         (now, WallSource::Arrival)
+    }
+}
+
+/// A camera, also one over HTTP (Motion JPEG, a live playlist), has no length; a film has one.
+fn is_endless(kind: &SourceKind, duration: Option<Duration>) -> bool {
+    match kind {
+        SourceKind::Rtsp(_) | SourceKind::Rtmp(_) | SourceKind::V4l2(_) => true,
+        SourceKind::Http(_) => duration.is_none(),
+        SourceKind::File(_) | SourceKind::Producer(_) => false,
     }
 }
 
@@ -512,5 +521,20 @@ fn open_error(spec: &SourceSpec, error: AvError) -> MediaError {
             other.text(),
             "check the file with ffprobe",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_films_end() {
+        let film = Some(Duration::from_secs(60));
+        let http = || SourceKind::Http("http://cam/".to_owned());
+        assert!(is_endless(&http(), None), "a Motion JPEG camera that was restarted");
+        assert!(!is_endless(&http(), film));
+        assert!(!is_endless(&SourceKind::File("raw.h264".into()), None));
+        assert!(is_endless(&SourceKind::Rtsp("rtsp://cam/".to_owned()), film));
     }
 }
