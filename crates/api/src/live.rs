@@ -25,6 +25,12 @@ const BOUNDARY: &str = "omma-picture";
 /// A viewer that takes no data for this long is gone; its camera need not decode for it.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
+/// Stopping and starting a camera takes less, unless it is gone for good.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often a camera that went is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// When the picture was captured, in milliseconds since 1970.
 const TIME_HEADER: HeaderName = HeaderName::from_static("x-omma-time-ms");
 
@@ -84,10 +90,14 @@ pub(crate) async fn live(
     Camera(camera): Camera,
     Params(params): Params<ViewParams>,
 ) -> ApiResult<Response> {
-    let view = app.handle.live(&camera.id, params.options()?)?;
+    let options = params.options()?;
+    let view = app.handle.live(&camera.id, options)?;
     // One picture under way, one waiting: a slow viewer gets new ones, not all.
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(show(view, sender, app.ending));
+    tokio::spawn(async move {
+        let again = || app.handle.live(&camera.id, options).ok();
+        show(view, again, sender, app.ending).await;
+    });
     let parts = futures_util::stream::unfold(receiver, async |mut receiver| {
         Some((Ok::<Bytes, Infallible>(receiver.recv().await?), receiver))
     });
@@ -95,12 +105,28 @@ pub(crate) async fn live(
     Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(parts)).into_response())
 }
 
-/// Hands pictures to the connection until the viewer, the camera or the server goes.
-async fn show(mut view: LiveView, sender: mpsc::Sender<Bytes>, mut ending: Ending) {
+/// Hands pictures to the connection until the viewer, the camera or the server goes. A camera
+/// whose configuration changed goes and comes back under the same name: `again` looks for it,
+/// because browsers do not ask anew when such an answer ends.
+async fn show(
+    mut view: LiveView,
+    again: impl Fn() -> Option<LiveView>,
+    sender: mpsc::Sender<Bytes>,
+    mut ending: Ending,
+) {
     let mut first = true;
     loop {
+        let next = async {
+            match view.next().await {
+                Some(frame) => Some(frame),
+                None => {
+                    view = come_back(&again).await?;
+                    view.next().await
+                }
+            }
+        };
         let frame = tokio::select! {
-            frame = view.next() => frame,
+            frame = next => frame,
             () = sender.closed() => None,
             () = ending.wait() => None,
         };
@@ -114,6 +140,17 @@ async fn show(mut view: LiveView, sender: mpsc::Sender<Bytes>, mut ending: Endin
         }
         first = false;
     }
+}
+
+/// The view of a camera that is being started again; none when it does not come back.
+async fn come_back(again: impl Fn() -> Option<LiveView>) -> Option<LiveView> {
+    for _ in 0..COMES_BACK_WITHIN.as_millis() / LOOK_EVERY.as_millis() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if let Some(view) = again() {
+            return Some(view);
+        }
+    }
+    None
 }
 
 /// One picture with what stands around it. The boundary follows at once: browsers show a

@@ -93,7 +93,8 @@ impl StoreError {
                 let reason = database.message().to_owned();
                 // The low byte of the extended code: <https://www.sqlite.org/rescode.html>
                 match database.code().and_then(|code| code.parse::<i32>().ok()).map(|c| c & 0xff) {
-                    Some(3 | 8 | 14 | 23) => Self::NotWritable { path, reason },
+                    // 10: an input or output error; it may pass, so events must wait for it.
+                    Some(3 | 8 | 10 | 14 | 23) => Self::NotWritable { path, reason },
                     Some(11 | 26) => Self::Corrupt { path, reason },
                     Some(5 | 6) => Self::Busy { path },
                     Some(13) => Self::Full { path },

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::server::{PATIENCE, Server};
+use crate::server::{CONFIG, PATIENCE, Server};
 use omma_api::{ServeError, listen};
+use omma_engine::Config;
 use omma_types::{
     CameraId, ClassName, Direction, ErrorKind, Event, EventIds, EventKind, MediaTime, Point, Rect,
     TrackId, WallTime,
@@ -255,6 +256,34 @@ async fn pictures_move() {
     let picture = server.get("/cameras/street/snapshot.jpg?annotated=false&width=320&t=1").await;
     assert!(picture.body.starts_with(&[0xff, 0xd8]) && picture.body.ends_with(&[0xff, 0xd9]));
     assert!(picture.head.contains("x-omma-time-ms: "), "{}", picture.head);
+    server.stop().await;
+}
+
+/// Browsers do not ask again when such an answer ends: it must not.
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_go_on_when_the_camera_is_changed() {
+    let server = Server::start().await;
+    let mut stream = server.begin("GET", "/cameras/street/live.mjpg?width=320", &[]).await;
+    let mut bytes = Vec::new();
+    let mut reloaded = None;
+    let watching = async {
+        loop {
+            assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "it ended");
+            let seen = parts(&bytes).len();
+            match reloaded {
+                None if seen > 0 => {
+                    let text = CONFIG.replace("fps: 5", "fps: 4");
+                    let config = Config::from_yaml(&text, "test.yaml", &|_| None).unwrap();
+                    assert_eq!(server.handle.reload(config).await, ["camera `street`: changed"]);
+                    reloaded = Some(seen);
+                }
+                // More than what was on its way.
+                Some(before) if seen > before + 10 => break,
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, watching).await.unwrap();
     server.stop().await;
 }
 

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nobody listens on port 1. The password must never be seen again.
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 version: 1
 cameras:
   gone:

@@ -19,6 +19,7 @@ use omma_media::Stop;
 use omma_rules::{Line, Zone};
 use omma_track::mot;
 use omma_types::{CameraId, ClassName, Direction, Event, Stage};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{json, paths, text};
 
@@ -60,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long = "zone", value_name = "NAME=x1,y1,x2,y2,x3,y3,…", value_parser = text::parse_zone)]
     zones: Vec<Zone>,
     /// Take model, classes, lines and zones of a camera from this configuration instead
-    #[arg(long, value_name = "FILE", requires = "camera", conflicts_with_all = ["lines", "zones", "model"])]
+    #[arg(long, value_name = "FILE", requires = "camera", conflicts_with_all = ["lines", "zones", "model", "engine", "classes", "min_score", "start_score"])]
     config: Option<PathBuf>,
     /// The camera in the configuration
     #[arg(long, value_name = "NAME", requires = "config")]
@@ -139,7 +140,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             omma_types::redact_url(stream)
         );
     }
+    check_files(args)?;
     let plan = plan(args)?;
+    let interrupt = Interrupt::listen()?;
     let models = paths::models(&args.data_dir)?;
     let mut events = match &args.events {
         Some(path) => Some(create(path)?),
@@ -148,8 +151,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut summaries = Vec::new();
     let mut problems = Vec::new();
     for video in &args.videos {
-        let summary = analyze_one(video, &plan, args, &models, events.as_mut())?;
-        problems.extend(summary.problem.clone());
+        let events = events.as_mut();
+        let summary = match analyze_one(video, &plan, args, &models, events, &interrupt.0) {
+            Ok(summary) => summary,
+            // The next one may do better.
+            Err(error) => {
+                problems.push(error);
+                if interrupt.0.is_stopped() {
+                    break;
+                }
+                continue;
+            }
+        };
+        problems.extend(summary.problem.clone().map(anyhow::Error::msg));
         let files: Vec<&Path> = [&args.out, &args.events, &args.tracks]
             .into_iter()
             .flatten()
@@ -160,16 +174,100 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         } else {
             print_summary(&summary, &files);
         }
+        if interrupt.0.is_stopped() {
+            break;
+        }
     }
     if let (Some(events), Some(path)) = (&mut events, &args.events) {
         events.flush().with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json {
-        let document = if summaries.len() == 1 { summaries.remove(0) } else { summaries.into() };
-        println!("{document:#}");
+        match (args.videos.len(), summaries.pop()) {
+            (1, None) => {}
+            (1, Some(summary)) => println!("{summary:#}"),
+            (_, last) => {
+                summaries.extend(last);
+                println!("{:#}", serde_json::Value::from(summaries));
+            }
+        }
     }
-    // Said at the end, where it is seen.
-    if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("\nerror: ")) }
+    match (args.videos.len(), problems.len(), problems.pop()) {
+        (_, 0, _) | (_, _, None) => Ok(()),
+        (1, _, Some(problem)) => Err(problem),
+        (videos, count, last) => {
+            for problem in problems.iter().chain(&last) {
+                eprintln!("error: {problem:#}");
+            }
+            bail!("{count} of {videos} videos could not be analysed to the end")
+        }
+    }
+}
+
+/// Refuses to write over a video that is to be read, and two things into one file.
+fn check_files(args: &Args) -> anyhow::Result<()> {
+    let outputs = [("--out", &args.out), ("--events", &args.events), ("--tracks", &args.tracks)];
+    let outputs = || outputs.iter().filter_map(|(option, path)| Some((*option, path.as_ref()?)));
+    for (option, path) in outputs() {
+        if let Some(video) = args.videos.iter().find(|video| is_same_file(video, path)) {
+            bail!("{option} would write over the video {}; choose another file", video.display());
+        }
+        let other = outputs().find(|(other, at)| *other != option && is_same_file(at, path));
+        if let Some((other, _)) = other {
+            bail!("{option} and {other} name the same file {}; choose two", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Whether two paths lead to one file, also where it does not exist yet.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
+/// Ctrl-C and SIGTERM: the first one ends reading, so that files are completed with what was
+/// read until then; the second one ends the process.
+struct Interrupt(Stop);
+
+impl Interrupt {
+    fn listen() -> anyhow::Result<Self> {
+        let stop = Stop::new();
+        let own = stop.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        let (mut interrupt, mut terminate) = {
+            let _entered = runtime.enter();
+            let listen = |kind| signal(kind).context("cannot listen for signals");
+            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?)
+        };
+        let wait = move || {
+            runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                    }
+                    if own.is_stopped() {
+                        end_at_once();
+                    }
+                    own.stop();
+                    eprintln!("Ending with what was read so far; once more ends at once.");
+                }
+            });
+        };
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(wait)
+            .context("cannot start the thread that listens for signals")?;
+        Ok(Self(stop))
+    }
+}
+
+#[expect(clippy::exit, reason = "somebody asked twice")]
+fn end_at_once() -> ! {
+    // 128 and the number of SIGINT, as shells count.
+    std::process::exit(130)
 }
 
 /// What to do with each video.
@@ -241,6 +339,7 @@ fn analyze_one(
     args: &Args,
     models: &Models,
     events: Option<&mut BufWriter<File>>,
+    stop: &Stop,
 ) -> anyhow::Result<Summary> {
     let mut options = plan.clone();
     if args.config.is_none() {
@@ -249,11 +348,11 @@ fn analyze_one(
     let mut meter = Meter::new(video);
     let mut write_error = None;
     let mut events = events;
-    let summary = analyze(
+    let outcome = analyze(
         video,
         &options,
         models,
-        &Stop::new(),
+        stop,
         &mut |event: &Event| {
             if let Some(file) = events.as_deref_mut()
                 && write_error.is_none()
@@ -262,8 +361,9 @@ fn analyze_one(
             }
         },
         &mut |progress| meter.show(progress),
-    )?;
+    );
     meter.end();
+    let summary = outcome?;
     if let (Some(error), Some(path)) = (write_error, &args.events) {
         return Err(error).with_context(|| format!("cannot write events to {}", path.display()));
     }
@@ -405,5 +505,45 @@ fn print_summary(summary: &Summary, files: &[&Path]) {
     }
     for file in files {
         println!("  written    {}", file.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &[&str]) -> Args {
+        Command::try_parse_from(["analyze"].iter().chain(words)).unwrap().args
+    }
+
+    #[test]
+    fn no_video_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let video = folder.path().join("a.mp4");
+        std::fs::write(&video, "").unwrap();
+        let video = video.to_str().unwrap();
+        let other_way = format!("{}/./a.mp4", folder.path().display());
+        for option in ["--out", "--events", "--tracks"] {
+            let refused = check_files(&args(&[video, option, &other_way])).unwrap_err().to_string();
+            assert!(refused.contains(option) && refused.contains("write over"), "{refused}");
+        }
+        assert!(check_files(&args(&["b.mp4", "--events", "x", "--tracks", "x"])).is_err());
+        assert!(check_files(&args(&[video, "--out", "b.mp4", "--tracks", "x"])).is_ok());
+    }
+
+    #[test]
+    fn what_the_configuration_decides_can_not_be_given_beside_it() {
+        for option in ["--min-score=0.3", "--classes=car", "--engine=rten", "--start-score=0.5"] {
+            let words = ["analyze", "a.mp4", "--config", "c.yaml", "--camera", "door", option];
+            assert!(Command::try_parse_from(words).is_err(), "{option}");
+        }
     }
 }

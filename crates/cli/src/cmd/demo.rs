@@ -11,7 +11,7 @@ use omma_engine::Config;
 use omma_engine::config::process_environment;
 use omma_infer::{Download, Registry, download, pull};
 
-use super::run::serve;
+use super::run::{Database, serve};
 use crate::paths;
 
 const MODEL: &str = "yolox-nano";
@@ -58,11 +58,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let config = Config::from_yaml(&text, "demo", &process_environment)?;
-    // Counters of the last demo would only confuse.
-    for old in ["demo.db", "demo.db-wal", "demo.db-shm"] {
-        drop(std::fs::remove_file(data_dir.join(old)));
-    }
-    serve(config, "demo.db", None, |address| {
+    // Counters of the last demo would only confuse; those of another one that still runs are
+    // its own.
+    serve(config, Database::OfPort, None, |address| {
         let eyes = match (model, &clip) {
             (true, Some(clip)) => {
                 format!("{MODEL} looks at two simulated cameras and {}", clip.display())

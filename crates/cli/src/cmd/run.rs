@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         config.listen = listen;
     }
     let watched = Watched::new(&args.config, args.listen);
-    serve(config, "omma.db", Some(watched), |address| {
+    serve(config, Database::Kept("omma.db"), Some(watched), |address| {
         tracing::info!(
             address = %format!("http://{address}/"),
             ready_millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -45,10 +45,36 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     })
 }
 
+/// Where events and counts go, in the data directory.
+pub(crate) enum Database {
+    /// Into this file; what is there stays.
+    Kept(&'static str),
+    /// Into a file of the port's own, begun anew: whoever listens on a port has it for itself.
+    OfPort,
+}
+
+impl Database {
+    fn open_in(&self, data_dir: &Path, port: u16) -> PathBuf {
+        match self {
+            Self::Kept(name) => data_dir.join(name),
+            Self::OfPort => {
+                let path = data_dir.join(format!("port-{port}.db"));
+                for end in ["", "-wal", "-shm"] {
+                    let mut old = path.clone().into_os_string();
+                    old.push(end);
+                    // It need not be there.
+                    drop(std::fs::remove_file(old));
+                }
+                path
+            }
+        }
+    }
+}
+
 /// Runs `config` until a signal says stop. `on_ready` is told where the server listens.
 pub(crate) fn serve(
     config: Config,
-    database: &str,
+    database: Database,
     watched: Option<Watched>,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -66,7 +92,7 @@ pub(crate) fn serve(
 
 async fn serve_until_signal(
     config: Config,
-    database: &str,
+    database: Database,
     watched: Option<Watched>,
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -74,7 +100,7 @@ async fn serve_until_signal(
     let listener = omma_api::listen(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
     let mut signals = Signals::new()?;
-    let store = Store::open(config.data_dir.join(database)).await?;
+    let store = Store::open(database.open_in(&config.data_dir, address.port())).await?;
     let models = paths::models(&config.data_dir)?;
     let engine = Engine::start(config, store, models).await?;
     let handle = engine.handle();
@@ -127,8 +153,12 @@ impl Signals {
                 _ = self.hangup.recv() => true,
                 _ = tick.tick() => false,
             };
-            if let Some(watched) = &mut watched {
-                watched.reload_if(asked, handle).await;
+            let Some(watched) = &mut watched else { continue };
+            // A camera that takes its time to stop must not hold up the end.
+            tokio::select! {
+                () = watched.reload_if(asked, handle) => {}
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
             }
         }
     }

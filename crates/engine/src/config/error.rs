@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, and where.
 
-use omma_types::ErrorKind;
+use omma_types::{ErrorKind, redact_text};
 use serde_saphyr::{Error, Location};
 
 /// A configuration that was refused: file, place, reason, what to do.
@@ -27,7 +27,7 @@ impl ConfigError {
             file: file.to_owned(),
             line: location.line(),
             column: location.column(),
-            reason: reason.into(),
+            reason: redact_text(&reason.into()),
         }
     }
 
@@ -37,7 +37,7 @@ impl ConfigError {
             file: file.to_owned(),
             line: location.map_or(0, |l| l.line()),
             column: location.map_or(0, |l| l.column()),
-            reason: reason(error),
+            reason: redact_text(&reason(error)),
         }
     }
 

@@ -158,4 +158,8 @@ fn mistakes_are_named_with_place_reason_and_remedy() {
 fn a_password_put_in_never_shows_in_a_message() {
     let text = "version: 1\ncameras:\n  a: { url: 'rtsp://u:${PASSWORD}@h/', ring: bad }\n";
     assert!(!parse(text).unwrap_err().to_string().contains("s3cret"));
+    // An address in the wrong place.
+    let text = "version: 1\nhttp: { listen: 'http://u:${PASSWORD}@h/' }\n";
+    let message = parse(text).unwrap_err().to_string();
+    assert!(message.contains("u:***@h") && !message.contains("s3cret"), "{message}");
 }
