@@ -162,9 +162,9 @@ fn look(eye: &mut Eye, work: Work) -> Result<Seen, EngineError> {
             let cpu = clock.elapsed();
             let (prepare, infer) = (walls.get(Stage::Prepare), walls.get(Stage::Infer));
             if session.model().engine() == EngineKind::Rten {
-                // It computes on a thread of its own while this one waits.
-                timings.add(Stage::Prepare, prepare);
-                timings.add(Stage::Infer, infer);
+                // It computes on threads of its own while this one waits: what they took
+                // is known at the end, as what remains of the process's time.
+                timings.add(Stage::Prepare, cpu);
                 let detections = Some(found.pop().unwrap_or_default());
                 return Ok(Seen { order, picture, detections, timings });
             }
