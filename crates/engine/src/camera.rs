@@ -404,8 +404,11 @@ impl Supervisor {
         }
         match state {
             CameraState::Connecting => return,
-            CameraState::Online | CameraState::Ended => {
+            CameraState::Online => {
                 tracing::info!(camera = %camera.id, state = state.as_str(), "camera");
+            }
+            CameraState::Ended => {
+                tracing::info!(camera = %camera.id, state = state.as_str(), reason, "camera");
             }
             _ => tracing::warn!(camera = %camera.id, state = state.as_str(), reason, "camera"),
         }

@@ -87,9 +87,10 @@ pub(crate) struct Args {
     /// Threads that run the model; by default one for each core
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
-    /// Where models and libraries are looked for, besides $OMMA_DATA
-    #[arg(long, value_name = "DIR", default_value_os_t = paths::user_data())]
-    data_dir: PathBuf,
+    /// Where models and libraries are looked for, besides $OMMA_DATA; by default the
+    /// configuration's data directory, or the user's own
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -141,9 +142,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     check_files(args)?;
-    let plan = plan(args)?;
+    let config = args.config.as_deref().map(read_config).transpose()?;
+    let plan = plan(args, config.as_ref())?;
     let interrupt = Interrupt::listen()?;
-    let models = paths::models(&args.data_dir)?;
+    let data_dir = args.data_dir.clone().or(config.map(|config| config.data_dir));
+    let models = paths::models(&data_dir.unwrap_or_else(paths::user_data))?;
     let mut events = match &args.events {
         Some(path) => Some(create(path)?),
         None => None,
@@ -271,7 +274,7 @@ fn end_at_once() -> ! {
 }
 
 /// What to do with each video.
-fn plan(args: &Args) -> anyhow::Result<AnalyzeOptions> {
+fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<AnalyzeOptions> {
     let workers = match args.workers {
         Some(workers) => workers,
         None => std::thread::available_parallelism().map_or(1, usize::from),
@@ -285,8 +288,7 @@ fn plan(args: &Args) -> anyhow::Result<AnalyzeOptions> {
             RedactArg::Black => Redaction::BlackOut,
         },
     });
-    if let (Some(path), Some(name)) = (&args.config, &args.camera) {
-        let config = read_config(path)?;
+    if let (Some(path), Some(name), Some(config)) = (&args.config, &args.camera, config) {
         let id = CameraId::new(name)?;
         let Some(camera) = config.camera(&id) else {
             let names: Vec<&str> = config.cameras.iter().map(|c| c.id.as_str()).collect();

@@ -17,10 +17,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
+use omma_infer::EngineKind;
 use omma_media::{Stop, StreamInfo};
 use omma_rules::{Counts, Line, Zone};
 use omma_track::offline::{Trajectories, Trajectory};
-use omma_types::{CameraId, ClassName, Detection, Event, EventIds, FrameStamp, Size, StageTimings};
+use omma_types::{
+    CameraId, ClassName, Detection, Event, EventIds, FrameStamp, Size, Stage, StageTimings,
+};
 
 use crate::config::{DetectConfig, Detector, MOTION};
 use crate::error::EngineError;
@@ -175,6 +178,11 @@ pub fn analyze(
         output.finish(&mut timings)?;
     }
     timings.merge(&reading.timings);
+    let cpu = cpu_before.and_then(|before| before.try_elapsed().ok()).unwrap_or_default();
+    if engine == EngineKind::Rten.as_str() {
+        let others: Duration = Stage::ALL.iter().map(|stage| timings.get(*stage)).sum();
+        timings.add(Stage::Infer, cpu.saturating_sub(others));
+    }
     let Some((first, last)) = first.zip(last) else {
         return Err(reading
             .error
@@ -192,7 +200,7 @@ pub fn analyze(
         frames_analysed: analysed,
         duration: info.duration.unwrap_or_else(|| last.media.since(first.media)),
         wall: started.elapsed(),
-        cpu: cpu_before.and_then(|before| before.try_elapsed().ok()).unwrap_or_default(),
+        cpu,
         stages: timings,
         detector,
         engine,

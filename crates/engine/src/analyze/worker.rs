@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex};
 
-use omma_infer::{MotionDetector, MotionOptions, Session, Wanted};
+use omma_infer::{EngineKind, MotionDetector, MotionOptions, Session, Wanted};
 use omma_media::Picture;
 use omma_types::{ClassName, Detection, Stage, StageTimings};
 
@@ -162,6 +162,13 @@ fn look(eye: &mut Eye, work: Work) -> Result<Seen, EngineError> {
             // counts when several workers compete.
             let cpu = clock.elapsed();
             let (prepare, infer) = (walls.get(Stage::Prepare), walls.get(Stage::Infer));
+            if session.model().engine() == EngineKind::Rten {
+                // It computes on threads of its own while this one waits: what they took
+                // is known at the end, as what remains of the process's time.
+                timings.add(Stage::Prepare, cpu);
+                let detections = Some(found.pop().unwrap_or_default());
+                return Ok(Seen { order, picture, detections, timings });
+            }
             let prepare_share = prepare.div_duration_f64((prepare + infer).max(MIN_SPAN));
             let prepare = cpu.mul_f64(prepare_share.clamp(0.0, 1.0));
             timings.add(Stage::Prepare, prepare);
