@@ -4,7 +4,7 @@
 //! at, and boxes are put on the straight way between the two. Hiding people must not have
 //! gaps: an object known before or after is hidden in between.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,8 +36,9 @@ const QUEUED_PICTURES: usize = 4;
 /// Boxes cut off hair and hands: what is hidden is larger by this part of the box.
 const REDACTION_MARGIN: f32 = 0.1;
 
-/// What was hidden stays hidden for this long where nothing is found any more: a detector
-/// that blinks must not show for one picture what it hides in all others.
+/// What was hidden stays hidden for this long where nothing is found any more, and what is
+/// found is hidden for this long before: a detector that blinks, or that knows somebody only
+/// at the second look, must not show for some pictures what it hides in all others.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// A box that overlaps one of this picture by so much has been found again.
@@ -72,10 +73,25 @@ pub(super) struct Output {
     options: OutputOptions,
     hide_from: f32,
     painter: Painter,
-    known: Known,
+    known: Arc<Known>,
     lingering: Lingering,
     held: Vec<Picture>,
+    ready: VecDeque<Ready>,
     encoder: Encoder,
+}
+
+/// A picture of which all is known but who will be found on it only later.
+struct Ready {
+    picture: Picture,
+    tracks: Vec<Track>,
+    hidden: Vec<Rect>,
+    known: Arc<Known>,
+}
+
+/// The boxes of `found` that are not where something was hidden before.
+fn newcomers(found: &[Rect], before: &[Rect]) -> Vec<Rect> {
+    let is_new = |new: &&Rect| before.iter().all(|old| new.iou(old) < FOUND_AGAIN);
+    found.iter().filter(is_new).copied().collect()
 }
 
 /// Boxes that were hidden and have not been found again, each with when it was found last.
@@ -110,9 +126,10 @@ impl Output {
             // To hide one thing too many is the smaller mistake.
             hide_from: all.detect.start_score / 2.0,
             painter: Painter::new(),
-            known: Known::default(),
+            known: Arc::default(),
             lingering: Lingering::default(),
             held: Vec::new(),
+            ready: VecDeque::new(),
             encoder: Encoder::start(&options.path, info)?,
         })
     }
@@ -140,16 +157,22 @@ impl Output {
         timings: &mut StageTimings,
     ) -> Result<(), EngineError> {
         let now = self.know(picture, detections, tracks, pipeline);
+        let newcomers = newcomers(&now.hidden, &self.known.hidden);
+        for ready in &mut self.ready {
+            ready.hidden.extend(&newcomers);
+        }
         self.release(Some(&now), timings)?;
-        self.known = now;
-        let hidden = self.known.hidden.clone();
-        let tracks = self.known.tracks.clone();
-        self.draw(picture, &tracks, &hidden, timings)
+        self.known = Arc::new(now);
+        let (tracks, hidden) = (self.known.tracks.clone(), self.known.hidden.clone());
+        self.queue(picture.clone(), tracks, hidden, timings)
     }
 
     /// Draws what is still held and ends the file.
     pub(super) fn finish(mut self, timings: &mut StageTimings) -> Result<(), EngineError> {
         self.release(None, timings)?;
+        while let Some(ready) = self.ready.pop_front() {
+            self.draw(&ready, timings)?;
+        }
         timings.add(Stage::Encode, self.encoder.finish()?);
         Ok(())
     }
@@ -190,31 +213,45 @@ impl Output {
                 Some(next) => on_the_way(&self.known, next, media, &self.options.redact),
                 None => (self.known.tracks.clone(), self.known.hidden.clone()),
             };
-            self.draw(&picture, &tracks, &hidden, timings)?;
+            self.queue(picture, tracks, hidden, timings)?;
         }
         Ok(())
     }
 
-    fn draw(
+    /// Draws pictures in their order; where something is to be hidden, only once nobody can
+    /// be found any more who has to be hidden on them too.
+    fn queue(
         &mut self,
-        picture: &Picture,
-        tracks: &[Track],
-        hidden: &[Rect],
+        picture: Picture,
+        tracks: Vec<Track>,
+        hidden: Vec<Rect>,
         timings: &mut StageTimings,
     ) -> Result<(), EngineError> {
+        let newest = picture.stamp().media;
+        let known = Arc::clone(&self.known);
+        self.ready.push_back(Ready { picture, tracks, hidden, known });
+        let wait = if self.options.redact.is_empty() { Duration::ZERO } else { LINGER };
+        let is_due = |ready: &mut Ready| newest.since(ready.picture.stamp().media) >= wait;
+        while let Some(ready) = self.ready.pop_front_if(is_due) {
+            self.draw(&ready, timings)?;
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self, ready: &Ready, timings: &mut StageTimings) -> Result<(), EngineError> {
         let mut image = self.encoder.canvas()?;
         let clock = Clock::start();
-        image.copy_from(&picture.view());
-        if !hidden.is_empty() {
-            image.redact(hidden, REDACTION_MARGIN, self.options.redaction);
+        image.copy_from(&ready.picture.view());
+        if !ready.hidden.is_empty() {
+            image.redact(&ready.hidden, REDACTION_MARGIN, self.options.redaction);
         }
-        let media = picture.stamp().media;
+        let media = ready.picture.stamp().media;
         let drawing = Drawing {
-            tracks,
-            tails: &self.known.tails,
+            tracks: &ready.tracks,
+            tails: &ready.known.tails,
             lines: &self.lines,
             zones: &self.zones,
-            totals: &self.known.totals,
+            totals: &ready.known.totals,
             title: self.camera.as_str(),
             note: &position_text(media),
         };
@@ -345,6 +382,14 @@ mod tests {
         assert_eq!(lingering.hide(at(0.08), vec![moved]), [moved], "found again: not twice");
         assert_eq!(lingering.hide(at(0.58), Vec::new()), [moved]);
         assert!(lingering.hide(at(0.7), Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn only_who_was_not_hidden_before_is_hidden_backwards() {
+        let (person, other) = (Rect::new(0.2, 0.2, 0.1, 0.3), Rect::new(0.7, 0.2, 0.1, 0.3));
+        let moved = Rect::new(0.22, 0.2, 0.1, 0.3);
+        assert_eq!(newcomers(&[moved, other], &[person]), [other]);
+        assert_eq!(newcomers(&[moved], &[]), [moved]);
     }
 
     const SIZE: Size = Size::new(64, 48);
