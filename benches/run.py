@@ -5,7 +5,7 @@ Everything is measured beside its baseline in the same run, the two in turn, and
 ratio of medians: the machine's own speed then hardly matters. Needs the clips and models of
 $OMMA_DATA, ffmpeg, and ONNX Runtime's library in $ORT_DYLIB_PATH; `make bench` sees to that.
 
-usage: benches/run.py [PART ...]      parts: offline engines logic live start (default: all)
+usage: benches/run.py [PART ...]      parts: accuracy offline engines logic start live (default: all)
 """
 import json
 import os
@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OMMA = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "omma"
 DATA = Path(os.environ["OMMA_DATA"]) if os.environ.get("OMMA_DATA") else ROOT.parent / "shared" / "data"
+os.environ["OMMA_DATA"] = str(DATA)
 MODEL = DATA / "models" / "yolox_nano.onnx"
 PETS = DATA / "clips" / "PETS09-S2L1.mp4"
 STREET = DATA / "clips" / "street-1080p.mp4"
@@ -90,6 +91,32 @@ def offline():
         note("analyze", f"{name}: processor time to (ffmpeg decode + ONNX Runtime)",
              f"{ratio:.3f} ({min(ratios):.3f} to {max(ratios):.3f})", "≤ 1.15", ratio <= 1.15)
         note("analyze", f"{name}: wall to processor time", f"{wall:.3f}", "≤ 0.6", wall <= 0.6)
+
+
+TRUTH = {"path-mid": (16, 13), "path-left": (7, 5), "road-top": (6, 12)}
+LINES = ["path-mid=0.5,0.3,0.5,0.95", "path-left=0.25,0.3,0.25,0.75", "road-top=0.55,0.45,1,0.45"]
+
+
+def accuracy():
+    with tempfile.TemporaryDirectory() as folder:
+        tracks = Path(folder) / "tracks.txt"
+        for name, fps, target in (("PETS09-S2L1", 7, 0.53), ("TUD-Stadtmitte", 25, 0.60)):
+            mot = DATA / "mot" / name
+            cpu_of([OMMA, "track", "--detections", mot / "det-yolox-nano.txt", "--fps", str(fps), "--out", tracks])
+            _, _, out = cpu_of([OMMA, "eval", "--gt", mot / "gt.txt", "--tracks", tracks])
+            figures = out.splitlines()[0].split(": ", 1)[1]
+            hota = float(figures.split()[1])
+            note("accuracy", f"`omma track` on the given detections of {name}", figures, f"HOTA ≥ {target:.2f}", hota >= target)
+    command = [OMMA, "analyze", PETS, "--classes", "person", "--json"]
+    for line in LINES:
+        command += ["--line", line]
+    _, _, out = cpu_of(command)
+    counted = json.loads(out)["lines"]
+    pairs = [(counted[name][way], truth) for name, both in TRUTH.items()
+             for way, truth in zip(("forward", "backward"), both)]
+    off = sum(abs(got - truth) for got, truth in pairs)
+    note("accuracy", "`omma analyze` on PETS09-S2L1.mp4: crossings off, of 59",
+         f"{off} ({', '.join(f'{got}/{truth}' for got, truth in pairs)})", "≤ 2", off <= 2)
 
 
 def engines():
@@ -245,7 +272,7 @@ def write(parts):
 
 
 def main():
-    known = {"offline": offline, "engines": engines, "logic": logic, "start": start, "live": live}
+    known = {"accuracy": accuracy, "offline": offline, "engines": engines, "logic": logic, "start": start, "live": live}
     parts = sys.argv[1:] or list(known)
     for missing in (p for p in (OMMA, PETS, STREET, MODEL) if not Path(p).exists()):
         sys.exit(f"skipped: {missing} is not there")
