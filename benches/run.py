@@ -211,8 +211,7 @@ def live():
     cores = (omma.metric("omma_process_cpu_seconds") - cpu) / span
     slowest = min(r for r, _ in got.values())
     analysed = min(a for _, a in got.values())
-    lost = sum(omma.metric("omma_frames_dropped_total", camera=c, reason=r)
-               for c in names for r in ("corrupt", "ring_full"))
+    lost = sum(omma.metric("omma_frames_dropped_total", camera=c, reason="corrupt") for c in names)
     busy = sum(omma.metric("omma_frames_dropped_total", camera=c, reason="detector_busy") for c in names)
     memory = omma.status("VmHWM")
     decoded = omma.metric("omma_frames_decoded_total", camera="idle")

@@ -46,6 +46,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    say_nothing_to_a_closed_pipe();
     let cli = Cli::parse();
     let default = match &cli.command {
         Command::Run(_) => "info",
@@ -69,6 +70,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `omma models list | head -1` closes our output early. Printing then panics, which ends the
+/// command as it should; but it is no news.
+fn say_nothing_to_a_closed_pipe() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload_as_str().unwrap_or_default();
+        if !(text.starts_with("failed printing to") && text.contains("Broken pipe")) {
+            usual(panic);
+        }
+    }));
 }
 
 fn log_to_stderr(filter: &str) {

@@ -465,11 +465,9 @@ impl<'a> Reader<'a> {
         let plan = camera.demand.plan(packet.arrival);
         let late = plan > self.plan && !packet.keyframe;
         let catch_up = late && plan == Plan::Everything;
-        let before = self.ring.dropped();
+        let oversized = self.ring.oversized_groups();
         self.ring.push(packet.clone());
-        for _ in before..self.ring.dropped() {
-            camera.count_drop(Dropped::RingFull);
-        }
+        camera.metrics.ring_overflows.increment(self.ring.oversized_groups() - oversized);
         camera.metrics.ring_bytes.set(self.ring.bytes() as f64);
         self.follow(plan, info)?;
         if self.decoder.is_none() {

@@ -30,19 +30,16 @@ pub(crate) enum Drop {
     ViewBusy,
     /// The packet was damaged.
     Corrupt,
-    /// The ring could not hold the group of pictures.
-    RingFull,
 }
 
 impl Drop {
-    const ALL: [Self; 4] = [Self::DetectorBusy, Self::ViewBusy, Self::Corrupt, Self::RingFull];
+    const ALL: [Self; 3] = [Self::DetectorBusy, Self::ViewBusy, Self::Corrupt];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::DetectorBusy => "detector_busy",
             Self::ViewBusy => "view_busy",
             Self::Corrupt => "corrupt",
-            Self::RingFull => "ring_full",
         }
     }
 }
@@ -69,6 +66,7 @@ pub(crate) struct CameraMetrics {
     pub(crate) people: Gauge,
     pub(crate) objects: Gauge,
     pub(crate) ring_bytes: Gauge,
+    pub(crate) ring_overflows: Counter,
     pub(crate) event_latency: Histogram,
     dropped: [Counter; Drop::ALL.len()],
     states: [Gauge; CameraState::ALL.len()],
@@ -132,6 +130,7 @@ impl Telemetry {
             people: gauge("omma_people", None),
             objects: gauge("omma_objects", None),
             ring_bytes: gauge("omma_ring_bytes", None),
+            ring_overflows: counter("omma_ring_overflows_total", None),
             event_latency: histogram("omma_capture_to_event_seconds", None),
             dropped: Drop::ALL
                 .map(|d| counter("omma_frames_dropped_total", Some(("reason", d.as_str())))),
@@ -220,6 +219,7 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_frames_analysed_total", "pictures seen by the detector");
     counter("omma_frames_dropped_total", "pictures and packets not used, by reason");
     counter("omma_camera_reconnects_total", "attempts to open a camera again");
+    counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
