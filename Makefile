@@ -38,8 +38,8 @@ test:
 	ORT_DYLIB_PATH=$(ort) tools/test.sh
 
 bench: build
-	tools/setup.sh test
-	ORT_DYLIB_PATH=$(ort) tools/bench.sh
+	tools/setup.sh bench
+	ORT_DYLIB_PATH=$(ort) benches/run.py
 
 clean:
 	cargo clean

@@ -2,10 +2,10 @@
 # Makes a Debian machine ready to build or test Omma. What is there already is left alone,
 # so a second run takes no time and needs no network.
 #
-# usage: tools/setup.sh build|test
+# usage: tools/setup.sh build|test|bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
-purpose=${1:?usage: tools/setup.sh build|test}
+purpose=${1:?usage: tools/setup.sh build|test|bench}
 
 build_packages=(
   build-essential clang libclang-dev pkg-config
@@ -72,6 +72,14 @@ PYTHON
 install_packages "${build_packages[@]}"
 install_rust
 install_onnxruntime
-if [ "$purpose" = test ]; then
-  install_packages "${test_packages[@]}"
-fi
+case "$purpose" in
+  test) install_packages "${test_packages[@]}" ;;
+  bench)
+    install_packages ffmpeg python3-venv
+    # Python's own ONNX Runtime is the baseline of inference.
+    if [ ! -x .setup/bench/bin/python ]; then
+      python3 -m venv .setup/bench
+      .setup/bench/bin/pip install -q "onnxruntime==$onnxruntime_version" numpy
+    fi
+    ;;
+esac

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use omma_testkit::{Omma, RtspCamera, SOON, Server, eventually, ffmpeg, free_port, probe};
+use omma_testkit::{Omma, RtspCamera, SOON, Server, eventually, ffmpeg, free_port, get, probe};
 use serde_json::Value;
 
 fn start(dir: &Path, name: &str) -> Server {
@@ -251,6 +251,17 @@ fn a_reload_leaves_streams_alone_and_refuses_mistakes() {
     untouched(&server, &before);
     let reconnects = server.metric("omma_camera_reconnects_total{camera=\"street\"} ");
     assert_eq!(reconnects.unwrap_or(0.0), 0.0);
+}
+
+#[test]
+fn a_database_that_is_deleted_is_no_longer_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    configure(dir.path(), STREET);
+    let server = start(dir.path(), "omma");
+    std::fs::remove_file(dir.path().join("store/omma.db")).unwrap();
+    let answer = get(server.port(), "/readyz").unwrap();
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("omma.db is gone"), "{}", answer.text());
 }
 
 #[test]

@@ -36,7 +36,6 @@ pub use error::EngineError;
 pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
-pub use pacer::Pacer;
 pub use pipeline::Pipeline;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,

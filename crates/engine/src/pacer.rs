@@ -7,7 +7,7 @@ use omma_types::MediaTime;
 /// Picks pictures on a grid of the stream's own time, so that the mean rate is right also
 /// where the stream's rate is no multiple of it (5 of 7 a second, say).
 #[derive(Clone, Debug)]
-pub struct Pacer {
+pub(crate) struct Pacer {
     interval: Duration,
     due: Option<MediaTime>,
 }
@@ -17,12 +17,12 @@ const TOLERANCE: Duration = Duration::from_millis(2);
 
 impl Pacer {
     /// A pacer that lets a picture through every `interval`; zero lets all through.
-    pub fn new(interval: Duration) -> Self {
+    pub(crate) fn new(interval: Duration) -> Self {
         Self { interval, due: None }
     }
 
     /// Whether the picture at `media` is wanted.
-    pub fn is_due(&mut self, media: MediaTime) -> bool {
+    pub(crate) fn is_due(&mut self, media: MediaTime) -> bool {
         let Some(due) = self.due else {
             self.due = Some(media + self.interval);
             return true;

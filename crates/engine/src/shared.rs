@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use omma_store::Store;
@@ -53,9 +54,17 @@ impl Shared {
     }
 
     pub(crate) fn ready(&self) -> Result<(), String> {
-        match self.writer.trouble() {
-            Some(reason) => Err(format!("events cannot be stored: {reason}")),
-            None => Ok(()),
+        if let Some(reason) = self.writer.trouble() {
+            return Err(format!("events cannot be stored: {reason}"));
         }
+        // SQLite goes on writing into a file that somebody deleted, and never says so.
+        let file = self.store.path();
+        if file != Path::new(":memory:") && !file.is_file() {
+            return Err(format!(
+                "the database {} is gone, and events go nowhere: restart omma",
+                file.display()
+            ));
+        }
+        Ok(())
     }
 }

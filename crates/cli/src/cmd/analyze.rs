@@ -154,8 +154,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut summaries = Vec::new();
     let mut problems = Vec::new();
     for video in &args.videos {
-        let events = events.as_mut();
-        let summary = match analyze_one(video, &plan, args, &models, events, &interrupt.0) {
+        let summary = match analyze_one(video, &plan, args, &models, events.as_mut(), &interrupt.0)
+        {
             Ok(summary) => summary,
             // The next one may do better.
             Err(error) => {
@@ -167,6 +167,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             }
         };
         problems.extend(summary.problem.clone().map(anyhow::Error::msg));
+        // The summary says what was written: it must have been.
+        if let (Some(events), Some(path)) = (&mut events, &args.events) {
+            events.flush().with_context(|| format!("cannot write {}", path.display()))?;
+        }
         let files: Vec<&Path> = [&args.out, &args.events, &args.tracks]
             .into_iter()
             .flatten()
@@ -180,9 +184,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         if interrupt.0.is_stopped() {
             break;
         }
-    }
-    if let (Some(events), Some(path)) = (&mut events, &args.events) {
-        events.flush().with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json {
         match (args.videos.len(), summaries.pop()) {
@@ -276,6 +277,7 @@ fn end_at_once() -> ! {
 /// What to do with each video.
 fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<AnalyzeOptions> {
     let workers = match args.workers {
+        Some(0) => bail!("--workers must be 1 or more"),
         Some(workers) => workers,
         None => std::thread::available_parallelism().map_or(1, usize::from),
     };
@@ -330,8 +332,12 @@ fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<AnalyzeOptions> 
 }
 
 pub(crate) fn read_config(path: &Path) -> anyhow::Result<Config> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read the configuration {} (`omma demo --print-config` prints one to start from)",
+            path.display()
+        )
+    })?;
     Ok(Config::from_yaml(&text, &path.display().to_string(), &process_environment)?)
 }
 

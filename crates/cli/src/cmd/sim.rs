@@ -35,9 +35,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .trim_start_matches("sim:")
         .trim_start_matches("street?")
         .parse::<StreetConfig>()?;
+    anyhow::ensure!(
+        args.seconds > 0.0 && args.seconds <= 86_400.0,
+        "--seconds must be above 0 and up to 86400 (a day)"
+    );
     let mut street = Street::new(config);
     let (size, fps) = (street.config().size, street.config().fps);
-    let frames = (args.seconds.max(0.0) * fps).round().max(1.0) as u64;
+    let frames = (args.seconds * fps).round().max(1.0) as u64;
     let mut image = YuvImage::black(size, ColorRange::Limited, ColorMatrix::Bt601);
     let options = WriterOptions::default();
     let mut writer = VideoWriter::create(&args.out, size, FrameRate::Constant(fps), options)?;

@@ -52,6 +52,9 @@ fn reason(error: &Error) -> String {
         Error::WithSnippet { error, .. } => reason(error),
         Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
         Error::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
+        Error::Eof { .. } => "the file is empty or ends too early; it begins with `version: 1`, \
+                              and `omma demo --print-config` prints one to start from"
+            .to_owned(),
         Error::SerdeMissingField { field, .. } => format!("the key `{field}` is missing"),
         other => {
             let options =

@@ -65,6 +65,7 @@ fn mistakes_are_named_with_place_reason_and_remedy() {
             "omma.yaml:2:",
             &["unknown key `camera`", "did you mean `cameras`"],
         ),
+        ("", "omma.yaml:1:", &["empty", "`version: 1`"]),
         ("version: 2\n", "omma.yaml:1:", &["version 2", "reads version 1"]),
         ("cameras: {}\n", "omma.yaml", &["`version` is missing"]),
         (
