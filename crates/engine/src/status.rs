@@ -21,12 +21,21 @@ pub enum CameraState {
     Failed,
     /// A file that has been played to its end.
     Ended,
+    /// Not read, because somebody asked for a pause.
+    Paused,
 }
 
 impl CameraState {
     /// All states, for metrics.
-    pub const ALL: [Self; 6] =
-        [Self::Connecting, Self::Online, Self::Stalled, Self::Offline, Self::Failed, Self::Ended];
+    pub const ALL: [Self; 7] = [
+        Self::Connecting,
+        Self::Online,
+        Self::Stalled,
+        Self::Offline,
+        Self::Failed,
+        Self::Ended,
+        Self::Paused,
+    ];
 
     /// The word used in every interface.
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +46,7 @@ impl CameraState {
             Self::Offline => "offline",
             Self::Failed => "failed",
             Self::Ended => "ended",
+            Self::Paused => "paused",
         }
     }
 }

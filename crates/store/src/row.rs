@@ -35,7 +35,8 @@ impl<'a> KindColumns<'a> {
             EventKind::ZoneLeft { dwell } | EventKind::ZoneDwelled { dwell } => {
                 Self { dwell_us: Some(micros(*dwell)), ..Self::default() }
             }
-            EventKind::CameraState { state, reason } => {
+            EventKind::CameraState { state, reason }
+            | EventKind::RecordingState { state, reason } => {
                 Self { state: Some(state), reason: Some(reason), ..Self::default() }
             }
         }
@@ -126,6 +127,10 @@ fn read_kind(row: &SqliteRow, seq: i64) -> Result<EventKind, BadRow> {
     let dwell = || -> Result<Duration, BadRow> {
         Ok(duration(row.try_get::<Option<i64>, _>(5)?.ok_or_else(|| missing("dwell_us"))?))
     };
+    let state = |known: &[&'static str]| -> Result<(&'static str, String), BadRow> {
+        let word = row.try_get::<Option<&str>, _>(6)?.ok_or_else(|| missing("state"))?;
+        Ok((read_word(known, word)?, row.try_get::<Option<String>, _>(7)?.unwrap_or_default()))
+    };
     Ok(match row.try_get::<&str, _>(3)? {
         "line_crossed" => {
             let word = row.try_get::<Option<&str>, _>(4)?.ok_or_else(|| missing("direction"))?;
@@ -135,11 +140,12 @@ fn read_kind(row: &SqliteRow, seq: i64) -> Result<EventKind, BadRow> {
         "zone_left" => EventKind::ZoneLeft { dwell: dwell()? },
         "zone_dwelled" => EventKind::ZoneDwelled { dwell: dwell()? },
         "camera_state" => {
-            let word = row.try_get::<Option<&str>, _>(6)?.ok_or_else(|| missing("state"))?;
-            EventKind::CameraState {
-                state: read_word(&EventKind::CAMERA_STATES, word)?,
-                reason: row.try_get::<Option<String>, _>(7)?.unwrap_or_default(),
-            }
+            let (state, reason) = state(&EventKind::CAMERA_STATES)?;
+            EventKind::CameraState { state, reason }
+        }
+        "recording_state" => {
+            let (state, reason) = state(&EventKind::RECORDING_STATES)?;
+            EventKind::RecordingState { state, reason }
         }
         other => return Err(BadRow(format!("event {seq} is of unknown kind `{other}`"))),
     })

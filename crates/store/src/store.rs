@@ -129,10 +129,18 @@ impl Store {
     /// added then.
     pub async fn append(&self, events: &[Event]) -> Result<Vec<i64>, StoreError> {
         for event in events {
-            if let EventKind::CameraState { state, .. } = &event.kind
-                && !EventKind::CAMERA_STATES.contains(state)
-            {
-                return Err(StoreError::Invalid(format!("`{state}` is no camera state")));
+            let (state, known) = match &event.kind {
+                EventKind::CameraState { state, .. } => (state, &EventKind::CAMERA_STATES[..]),
+                EventKind::RecordingState { state, .. } => {
+                    (state, &EventKind::RECORDING_STATES[..])
+                }
+                _ => continue,
+            };
+            if !known.contains(state) {
+                return Err(StoreError::Invalid(format!(
+                    "`{state}` is no state of {}",
+                    event.kind.as_str()
+                )));
             }
         }
         if events.is_empty() {

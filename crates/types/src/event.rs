@@ -48,8 +48,14 @@ pub enum EventKind {
     },
     /// The camera's state changed.
     CameraState {
-        /// The new state: `connecting`, `online`, `stalled`, `offline`, `failed`,
-        /// `ended`.
+        /// The new state, one of [`Self::CAMERA_STATES`].
+        state: &'static str,
+        /// Why, for people; without secrets.
+        reason: String,
+    },
+    /// Recording a camera began, broke off or ended.
+    RecordingState {
+        /// The new state, one of [`Self::RECORDING_STATES`].
         state: &'static str,
         /// Why, for people; without secrets.
         reason: String,
@@ -58,12 +64,22 @@ pub enum EventKind {
 
 impl EventKind {
     /// All words that [`Self::as_str`] can answer.
-    pub const WORDS: [&'static str; 5] =
-        ["line_crossed", "zone_entered", "zone_left", "zone_dwelled", "camera_state"];
+    pub const WORDS: [&'static str; 6] = [
+        "line_crossed",
+        "zone_entered",
+        "zone_left",
+        "zone_dwelled",
+        "camera_state",
+        "recording_state",
+    ];
 
     /// All states that [`Self::CameraState`] can name.
-    pub const CAMERA_STATES: [&'static str; 6] =
-        ["connecting", "online", "stalled", "offline", "failed", "ended"];
+    pub const CAMERA_STATES: [&'static str; 7] =
+        ["connecting", "online", "stalled", "offline", "failed", "ended", "paused"];
+
+    /// All states that [`Self::RecordingState`] can name: footage is being kept, can't be kept
+    /// (and is lost until the next `recording`), or is no longer wanted.
+    pub const RECORDING_STATES: [&'static str; 3] = ["recording", "failed", "off"];
 
     /// The word used in every interface, e.g. `line_crossed`.
     pub const fn as_str(&self) -> &'static str {
@@ -73,6 +89,7 @@ impl EventKind {
             Self::ZoneLeft { .. } => "zone_left",
             Self::ZoneDwelled { .. } => "zone_dwelled",
             Self::CameraState { .. } => "camera_state",
+            Self::RecordingState { .. } => "recording_state",
         }
     }
 }

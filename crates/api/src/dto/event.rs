@@ -100,7 +100,8 @@ impl EventDto {
             EventKind::ZoneLeft { dwell } | EventKind::ZoneDwelled { dwell } => {
                 dwell_ms = Some(millis(*dwell));
             }
-            EventKind::CameraState { state: new, reason: why } => {
+            EventKind::CameraState { state: new, reason: why }
+            | EventKind::RecordingState { state: new, reason: why } => {
                 state = Some(*new);
                 reason = Some(why.clone());
             }
