@@ -8,5 +8,9 @@
 
 mod name;
 mod recordings;
+mod retention;
+mod scan;
+mod segment;
+mod window;
 
 pub use recordings::Recordings;
