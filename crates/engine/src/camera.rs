@@ -29,6 +29,8 @@ use crate::telemetry::{CameraMetrics, Drop as Dropped};
 
 /// Frames over which the rate of a stream is measured.
 const RATE_WINDOW: u64 = 50;
+/// The ring holds no more than this, so that few bytes of a quiet scene are not hours.
+const HISTORY: Duration = Duration::from_secs(30);
 
 /// One camera.
 pub(crate) struct Camera {
@@ -446,7 +448,7 @@ impl<'a> Reader<'a> {
     fn new(camera: &'a Camera, ring_bytes: usize) -> Self {
         Self {
             camera,
-            ring: GopRing::new(ring_bytes),
+            ring: GopRing::new(ring_bytes, HISTORY),
             decoder: None,
             in_step: false,
             plan: Plan::Nothing,
