@@ -44,7 +44,7 @@ pub use live::LiveView;
 pub use models::Models;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
-pub use record::Recordings;
+pub use record::{CheckReport, Finding, RecordingStatus, Recordings, Trouble};
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,
