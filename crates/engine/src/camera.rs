@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use omma_media::{
     Decoder, DecoderOptions, GopRing, MediaError, Packet, Picture, Skip, Source, SourceSpec, Stop,

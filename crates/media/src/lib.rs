@@ -13,6 +13,7 @@ mod av;
 mod decoder;
 mod encoder;
 mod error;
+mod fragment;
 mod packet;
 mod ring;
 mod source;
@@ -22,6 +23,7 @@ mod writer;
 
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, Skip};
 pub use error::MediaError;
+pub use fragment::FragmentMuxer;
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use ring::GopRing;
 pub use source::{Source, probe};
@@ -41,6 +43,7 @@ mod tests {
         is_send::<Decoder>();
         is_send::<VideoWriter>();
         is_send::<GopRing>();
+        is_send::<FragmentMuxer>();
         is_shared::<Packet>();
         is_shared::<Picture>();
         is_shared::<StreamInfo>();
