@@ -74,6 +74,8 @@ struct Stream {
 /// The segment that is being written.
 struct Open {
     muxer: FragmentMuxer,
+    /// The head of the file, until it is written together with the first fragment.
+    header: Option<Vec<u8>>,
     start: WallTime,
     follows: bool,
     fingerprint: String,
@@ -206,9 +208,11 @@ impl Tape {
 
     /// Writes what is gathered and finishes the file.
     pub(super) fn end(&mut self, now: Instant) -> Result<(), TapeError> {
-        let cut = if self.open.is_some() { self.cut(now) } else { Ok(()) };
-        let finished = self.finish();
-        cut.and(finished)
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.gathering = None;
+        let last = open.muxer.finish().map_err(TapeError::from);
+        let kept = last.and_then(|fragment| self.keep(fragment, now));
+        kept.and(self.finish())
     }
 
     /// Finishes the file as it is on disk. The next one begins at the next keyframe that is not
@@ -238,8 +242,9 @@ impl Tape {
     fn begin(&mut self, start: WallTime, follows: bool, now: Instant) -> Result<(), TapeError> {
         let Some(stream) = &self.stream else { return Ok(()) };
         let begun = self.library.keep_free().map_err(TapeError::NoRoom).and_then(|()| {
-            let muxer = FragmentMuxer::new(&stream.info, Some(start))?;
+            let mut muxer = FragmentMuxer::new(&stream.info, Some(start))?;
             Ok(Open {
+                header: Some(muxer.header()?),
                 muxer,
                 start,
                 follows,
@@ -272,14 +277,18 @@ impl Tape {
     fn cut(&mut self, now: Instant) -> Result<(), TapeError> {
         let Some(open) = &mut self.open else { return Ok(()) };
         open.gathering = None;
-        let mut fragment = open.muxer.cut()?;
+        let fragment = open.muxer.cut()?;
+        self.keep(fragment, now)
+    }
+
+    /// Puts a fragment on disk.
+    fn keep(&mut self, mut fragment: Vec<u8>, now: Instant) -> Result<(), TapeError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
         if fragment.is_empty() {
             return Ok(());
         }
-        if open.file.is_none() {
-            let mut whole = open.muxer.header()?;
-            whole.append(&mut fragment);
-            fragment = whole;
+        if let Some(header) = open.header.take() {
+            fragment.splice(0..0, header);
         }
         if let Err(error) = self.write(&fragment) {
             self.state.failed(&error.to_string());

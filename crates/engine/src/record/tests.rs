@@ -218,7 +218,7 @@ fn every_packet_is_in_one_of_the_segments_and_they_play() {
         ("h264.mp4", H264, true),
         (
             "h265.mp4",
-            "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=25 -an",
+            "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=25:open-gop=0 -an",
             true,
         ),
         ("g711.mkv", pcm, false),
