@@ -222,7 +222,7 @@ impl FragmentMuxer {
     ///
     /// # Errors
     /// As [`Self::cut`].
-    pub fn finish(mut self) -> Result<Vec<u8>, MediaError> {
+    pub fn finish(&mut self) -> Result<Vec<u8>, MediaError> {
         if let Some((sound, Pending { samples, data })) = &mut self.sound
             && let Err(error) = sound.finish(samples, data)
         {
