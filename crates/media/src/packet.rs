@@ -130,6 +130,11 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// Whether it is a picture's.
+    pub fn is_video(&self) -> bool {
+        self.medium == Medium::Video
+    }
+
     /// Size in bytes.
     pub fn len(&self) -> usize {
         self.data.data().len()
