@@ -74,13 +74,15 @@ impl FragmentMuxer {
                 }
             },
         );
+        let times = VideoTimes::new(info.parameters.reordered(), info.frame_rate);
         let header = Self::write_header(info, sound.as_ref(), started)
             .map_err(|error| unsupported(info.codec, error))?;
+        let header = boxes::with_edit_list(header, times.delay());
         Ok(Self {
             codec: info.codec,
             header,
             form: Form::of(&info.parameters),
-            times: VideoTimes::default(),
+            times,
             pictures: Pending::default(),
             sound: sound.map(|sound| (sound, Pending::default())),
             sequence: 0,
@@ -168,7 +170,7 @@ impl FragmentMuxer {
         if size == 0 {
             return Ok(());
         }
-        match self.times.place(packet.pts, packet.dts, packet.duration) {
+        match self.times.place(packet.pts) {
             Some(placed) => samples.push(Sample {
                 dts: placed.dts,
                 cts: placed.cts,

@@ -14,7 +14,9 @@ const SECOND: i64 = 1_000_000_000;
 const BACK: i64 = SECOND;
 /// A longer step forward was set anew too: a camera silent for so long counts as stalled.
 const AHEAD: i64 = 10 * SECOND;
-/// Where neither the stream nor what came before tells how long a picture lasts.
+/// More than any decoder holds back.
+const MAX_REORDERED: u32 = 16;
+/// Where the stream does not tell how long a picture lasts.
 const USUAL: i64 = SECOND / 25;
 
 /// A picture's place in the file, in ticks.
@@ -29,69 +31,90 @@ pub(super) struct Placed {
 }
 
 /// The pictures' clock. The first one is shown at 0; steps in the time stamps are taken out.
-#[derive(Debug, Default)]
+///
+/// Times of decoding are made anew from the times of showing, since many streams (RTP,
+/// Matroska) carry none: with pictures held back for reordering, the n-th picture is decoded
+/// when the n-th picture is shown, less the delay.
+#[derive(Debug)]
 pub(super) struct VideoTimes {
     /// What is subtracted from time stamps, in nanoseconds: at first, and now.
     first_base: i64,
     base: Option<i64>,
-    /// Added to decoding times so that the first one is 0.
-    shift: i64,
-    /// Greatest decoding time so far, and the length of the picture after it.
-    last: i64,
+    /// Added to all times so that none is negative; the file's edit list takes it away.
+    delay: i64,
+    /// Times of showing not given to a picture as its time of decoding yet, ascending.
+    waiting: Vec<i64>,
+    /// Greatest time of showing so far.
+    newest: i64,
+    /// From one picture to the next.
     step: i64,
+    last_decode: Option<i64>,
     last_ticks: Option<i64>,
     end: i64,
 }
 
 impl VideoTimes {
+    /// `reordered`: how many pictures a decoder holds back to show them in order.
+    pub(super) fn new(reordered: u32, frame_rate: Option<f64>) -> Self {
+        let step = frame_rate.map_or(USUAL, |rate| (SECOND as f64 / rate).round() as i64);
+        let step = step.clamp(1, SECOND);
+        let reordered = i64::from(reordered.min(MAX_REORDERED));
+        Self {
+            first_base: 0,
+            base: None,
+            delay: reordered * step,
+            waiting: (0..reordered).map(|at| (at - reordered) * step).collect(),
+            newest: 0,
+            step,
+            last_decode: None,
+            last_ticks: None,
+            end: 0,
+        }
+    }
+
+    /// What the file's edit list takes away from all times of showing, in ticks.
+    pub(super) fn delay(&self) -> u32 {
+        u32::try_from(ticks(self.delay, VIDEO_SCALE)).unwrap_or(0)
+    }
+
     /// None for a picture shown before the first one: what it is built on is missing.
-    pub(super) fn place(
-        &mut self,
-        pts: MediaTime,
-        dts: MediaTime,
-        duration: Duration,
-    ) -> Option<Placed> {
+    pub(super) fn place(&mut self, pts: MediaTime) -> Option<Placed> {
         let pts = pts.as_nanos();
-        let dts = dts.as_nanos();
-        let is_sane = (-AHEAD..=AHEAD).contains(&pts.saturating_sub(dts));
-        let dts = if is_sane { dts } else { pts };
-        let given = i64::try_from(duration.as_nanos()).unwrap_or(0).min(AHEAD);
-        let mut decode;
-        match self.base {
-            Some(base) => {
-                decode = dts.saturating_sub(base);
-                if decode < self.last - BACK || decode > self.last + AHEAD {
-                    let goes_on = self.last + self.step.max(1);
-                    self.base = Some(dts.saturating_sub(goes_on));
-                    decode = goes_on;
-                } else if decode > self.last {
-                    self.step = decode - self.last;
-                }
-            }
+        let mut shown = match self.base {
+            Some(base) => pts.saturating_sub(base),
             None => {
                 (self.first_base, self.base) = (pts, Some(pts));
-                decode = dts.saturating_sub(pts);
-                self.shift = -decode;
-                self.last = decode;
-                self.step = if given > 0 { given } else { USUAL };
+                0
             }
+        };
+        let back = self.newest - BACK - self.delay;
+        if shown < back || shown > self.newest + AHEAD {
+            shown = self.newest + self.step;
+            self.base = Some(pts.saturating_sub(shown));
         }
-        self.last = self.last.max(decode);
-        let shown = pts.saturating_sub(self.base.unwrap_or(0));
         if shown < 0 {
             return None;
         }
-        let wanted = ticks(decode + self.shift, VIDEO_SCALE);
+        self.newest = self.newest.max(shown);
+        let at = self.waiting.partition_point(|&time| time <= shown);
+        self.waiting.insert(at, shown);
+        let decode = self.waiting.remove(0);
+        if let Some(last) = self.last_decode
+            && decode > last
+        {
+            self.step = decode - last;
+        }
+        self.last_decode = Some(decode);
+        let wanted = ticks(decode + self.delay, VIDEO_SCALE);
         let place = self.last_ticks.map_or(wanted.max(0), |last| wanted.max(last + 1));
         self.last_ticks = Some(place);
-        // How long pictures have lasted says more than the frame rate that a camera claims.
-        let lasts = if self.step > 0 { self.step } else { given };
-        self.end = self.end.max(shown.saturating_add(lasts));
-        let cts = ticks(shown, VIDEO_SCALE) - place;
+        self.end = self.end.max(shown + self.step);
+        let cts = ticks(shown + self.delay, VIDEO_SCALE) - place;
         Some(Placed {
             dts: place,
             cts: cts.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32,
-            duration: u32::try_from(ticks(lasts, VIDEO_SCALE)).unwrap_or(0).max(1),
+            // How long pictures have lasted says more than the rate that a camera claims.
+            duration: u32::try_from(ticks(self.step, VIDEO_SCALE)).unwrap_or(0).max(1),
         })
     }
 
@@ -130,7 +153,7 @@ impl SoundTimes {
         duration: Duration,
         video: &VideoTimes,
     ) -> Option<i64> {
-        let now = video.last + video.shift;
+        let now = video.newest;
         let given = i64::try_from(duration.as_nanos()).unwrap_or(0).min(AHEAD);
         let moved = pts.as_nanos().saturating_sub(video.first_base);
         let mut at = moved.saturating_add(self.correction);
@@ -166,56 +189,66 @@ mod tests {
         MediaTime::from_nanos(millis * 1_000_000)
     }
 
-    const FRAME: Duration = Duration::from_millis(40);
-
-    /// Shown times in milliseconds.
-    fn shown(times: &mut VideoTimes, stamps: &[(i64, i64)]) -> Vec<Option<i64>> {
-        let mut place = |&(pts, dts): &(i64, i64)| times.place(at(pts), at(dts), FRAME);
-        let shown = |placed: Placed| (placed.dts + i64::from(placed.cts)) / 90;
-        stamps.iter().map(|stamp| place(stamp).map(shown)).collect()
+    /// Times of showing in milliseconds.
+    fn shown(times: &mut VideoTimes, stamps: &[i64]) -> Vec<Option<i64>> {
+        let (mut last, delay) = (-1, i64::from(times.delay()));
+        let mut shown = |placed: Placed| {
+            assert!(placed.dts > last, "{} {last}", placed.dts);
+            last = placed.dts;
+            (placed.dts + i64::from(placed.cts) - delay) / 90
+        };
+        let mut all = Vec::new();
+        for &stamp in stamps {
+            let placed = times.place(at(stamp));
+            all.push(placed.map(&mut shown));
+        }
+        all
     }
 
     #[test]
     fn the_first_picture_is_at_zero_and_b_frames_keep_their_order() {
-        let mut times = VideoTimes::default();
-        let stamps = [(5080, 5000), (5200, 5040), (5120, 5080), (5160, 5120), (5240, 5160)];
-        let shown = shown(&mut times, &stamps);
-        assert_eq!(shown, [Some(0), Some(120), Some(40), Some(80), Some(160)]);
-        assert_eq!(times.end(), Duration::from_millis(200));
-        assert_eq!(times.last_ticks, Some(160 * 90));
+        let mut times = VideoTimes::new(2, Some(25.0));
+        assert_eq!(times.delay(), 80 * 90);
+        let decoded: Vec<(i64, i32)> = [5000, 5160, 5080, 5040, 5120, 5320]
+            .map(|stamp| times.place(at(stamp)).unwrap())
+            .map(|placed| (placed.dts / 90, placed.cts / 90))
+            .into();
+        assert_eq!(decoded, [(0, 80), (40, 200), (80, 80), (120, 0), (160, 40), (200, 200)]);
+        assert_eq!(times.end(), Duration::from_millis(360));
     }
 
     #[test]
-    fn b_frames_without_times_of_decoding_are_still_shown_when_they_should() {
-        let mut times = VideoTimes::default();
-        let stamps = [(0, 0), (120, 120), (40, 40), (80, 80), (240, 240), (160, 160)];
-        let shown = shown(&mut times, &stamps);
-        let expected = [0, 120, 40, 80, 240, 160];
-        assert_eq!(shown, expected.map(Some));
+    fn b_frames_of_which_nobody_told_are_still_shown_when_they_should() {
+        let mut times = VideoTimes::new(0, None);
+        let shown = shown(&mut times, &[0, 120, 40, 80, 240, 160]);
+        assert_eq!(shown, [0, 120, 40, 80, 240, 160].map(Some));
     }
 
     #[test]
     fn pictures_before_the_first_keyframe_are_left_out() {
-        let mut times = VideoTimes::default();
-        let stamps = [(1080, 1000), (1000, 1040), (1040, 1080), (1120, 1120)];
-        assert_eq!(shown(&mut times, &stamps), [Some(0), None, None, Some(40)]);
+        let mut times = VideoTimes::new(1, None);
+        let shown = shown(&mut times, &[1080, 1000, 1040, 1120]);
+        assert_eq!(shown, [Some(0), None, None, Some(40)]);
     }
 
     #[test]
     fn steps_of_the_cameras_clock_are_taken_out() {
-        let mut times = VideoTimes::default();
-        let same = |millis| (millis, millis);
-        let stamps = [0, 40, 80, 3_600_000, 3_600_040, 10, 50].map(same);
-        let expected = [0, 40, 80, 120, 160, 200, 240];
-        assert_eq!(shown(&mut times, &stamps), expected.map(Some));
-        // A pause that is no step stays.
-        assert_eq!(shown(&mut times, &[same(4050)]), [Some(4240)]);
+        for reordered in [0, 2] {
+            let mut times = VideoTimes::new(reordered, Some(25.0));
+            let stamps = [0, 40, 80, 3_600_000, 3_600_040, 10, 50];
+            let expected = [0, 40, 80, 120, 160, 200, 240];
+            assert_eq!(shown(&mut times, &stamps), expected.map(Some));
+            // A pause that is no step stays.
+            let placed = times.place(at(4050)).unwrap();
+            let shown = placed.dts + i64::from(placed.cts) - i64::from(times.delay());
+            assert_eq!(shown / 90, 4240);
+        }
     }
 
     #[test]
     fn sound_stays_with_the_pictures_and_never_overlaps() {
-        let (mut video, mut sound) = (VideoTimes::default(), SoundTimes::new(1000));
-        video.place(at(500), at(500), FRAME);
+        let (mut video, mut sound) = (VideoTimes::new(0, None), SoundTimes::new(1000));
+        video.place(at(500));
         let mut place =
             |millis, video: &VideoTimes| sound.place(at(millis), Duration::from_millis(20), video);
         assert_eq!(place(480, &video), None, "before the first picture");
@@ -225,8 +258,8 @@ mod tests {
         assert_eq!(place(549, &video), Some(49), "a little early");
         assert_eq!(place(2000, &video), Some(1500), "a pause");
         // The camera's clock jumps, first for the pictures, then for the sound.
-        video.place(at(2000), at(2000), FRAME);
-        video.place(at(90_000), at(90_000), FRAME);
+        video.place(at(2000));
+        video.place(at(90_000));
         assert_eq!(place(90_010, &video), Some(3000), "goes on with the pictures");
         assert_eq!(place(90_030, &video), Some(3020));
     }
@@ -236,21 +269,22 @@ mod tests {
         fn whatever_a_camera_says_decoding_times_rise(
             stamps in prop::collection::vec((any::<i64>(), any::<i64>(), any::<u64>()), 1..60),
             small in any::<bool>(),
+            reordered in 0u32..20,
         ) {
-            let (mut times, mut sound) = (VideoTimes::default(), SoundTimes::new(8000));
+            let mut times = VideoTimes::new(reordered, None);
+            let mut sound = SoundTimes::new(8000);
             let (mut last, mut last_sound) = (-1, -1);
             let limit = if small { 100_000_000 } else { i64::MAX };
-            for (pts, dts, duration) in stamps {
-                let (pts, dts) = (MediaTime::from_nanos(pts % limit), MediaTime::from_nanos(dts % limit));
-                let duration = Duration::from_nanos(duration);
-                if let Some(placed) = times.place(pts, dts, duration) {
+            for (video, heard, duration) in stamps {
+                if let Some(placed) = times.place(MediaTime::from_nanos(video % limit)) {
                     prop_assert!(placed.dts > last);
                     prop_assert!(placed.dts + i64::from(placed.cts) >= 0);
                     // No sample lasts longer than a 32-bit number can tell.
                     prop_assert!(last < 0 || placed.dts - last <= i64::from(u32::MAX / 2));
                     last = placed.dts;
                 }
-                if let Some(place) = sound.place(dts, duration, &times) {
+                let heard = MediaTime::from_nanos(heard % limit);
+                if let Some(place) = sound.place(heard, Duration::from_nanos(duration), &times) {
                     prop_assert!(place > last_sound);
                     last_sound = place;
                 }

@@ -487,9 +487,12 @@ fn open_streams(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
         _ => true,
     };
     let name = spec.name();
-    // An MP4's header says all that is needed; looking into the packets would decode some.
+    // An MP4's header says all that is needed to decode; looking into the packets would decode
+    // some. Whoever wants sound too makes files or streams of the packets and must know more:
+    // how many pictures are reordered.
     let container = input.format_name();
-    let has_header = container.starts_with("mov,mp4") || container.starts_with("matroska");
+    let has_header =
+        !spec.with_audio && (container.starts_with("mov,mp4") || container.starts_with("matroska"));
     if !(spec.is_file() && has_header && input.header_says_all()) {
         if !spec.is_file() {
             let left = spec.open_timeout.saturating_sub(started.elapsed());
