@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 use crate::camera::Camera;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
 use crate::status::Message;
 use crate::telemetry::Telemetry;
 use crate::writer::{EventSender, Writer};
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
+    pub(crate) library: Arc<Library>,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl Shared {
