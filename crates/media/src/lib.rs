@@ -14,6 +14,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod packet;
+mod pusher;
 mod ring;
 mod source;
 mod spec;
@@ -22,7 +23,8 @@ mod writer;
 
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
 pub use error::MediaError;
-pub use packet::{Packet, StreamInfo};
+pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
+pub use pusher::Pusher;
 pub use ring::GopRing;
 pub use source::{Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
