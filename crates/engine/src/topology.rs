@@ -53,8 +53,9 @@ impl Engine {
         }
         let cameras = overlay.config.cameras.clone();
         let annotations =
-            Annotations::start(config.annotations.as_ref(), store.clone(), &telemetry).await?;
-        let upkeep = Upkeep::start(store.clone(), config.events_keep);
+            Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
+                .await?;
+        let upkeep = Upkeep::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             overlay: tokio::sync::Mutex::new(overlay),
