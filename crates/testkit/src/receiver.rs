@@ -110,11 +110,14 @@ impl Receiver {
         thread.join().expect("the receiver's thread");
     }
 
-    /// It listens again, on the same port.
+    /// It listens again, on the same port, if it was away.
     ///
     /// # Panics
     /// When somebody else took the port.
     pub fn come_back(&mut self) {
+        if self.thread.is_some() {
+            return;
+        }
         self.shared.away.store(false, Ordering::SeqCst);
         let listener = TcpListener::bind(("127.0.0.1", self.port)).expect("its port");
         self.listen(listener);
