@@ -4,22 +4,27 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use omma_testkit::{Omma, Reaction, Receiver, SOON, Server, eventually, send};
+use omma_testkit::{Omma, Reaction, Receiver, SOON, Server, eventually, send, skipped};
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/annotations";
 
 fn start(dir: &Path, name: &str, annotations: &str) -> Server {
+    Server::start(program(dir, annotations), name)
+}
+
+/// The program with a configuration in `dir`.
+fn program(dir: &Path, annotations: &str) -> Omma {
     let text = format!(
         "version: 1\ndata_dir: store\nhttp: {{ listen: '127.0.0.1:0' }}\n{annotations}\ncameras: {{}}\n"
     );
     std::fs::write(dir.join("omma.yaml"), text).unwrap();
-    let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir).args("--log info,omma_engine=debug run");
-    Server::start(omma, name)
+    Omma::new(env!("CARGO_BIN_EXE_omma"), dir).args("--log info,omma_engine=debug run")
 }
 
 fn deliver_to(receiver: &Receiver) -> String {
@@ -202,4 +207,82 @@ fn one_wrong_annotation_is_set_aside_seen_and_revived() {
     let status = when_delivered(&server);
     assert_eq!((&status["dead"], &status["delivered"]), (&json!(0), &json!(20)));
     assert_eq!(arrived(&receiver).last(), Some(&5));
+}
+
+/// An HTTPS server that accepts every POST, and prints its port and then a line a request.
+const ENCRYPTED: &str = r#"
+import http.server, ssl
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers['Content-Length']))
+        self.send_response(200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+        print('POST', flush=True)
+    def log_message(self, *words): pass
+server = http.server.HTTPServer(('127.0.0.1', 0), Hook)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('cert.pem', 'key.pem')
+server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+/// Killed when dropped.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn an_encrypted_webhook_is_trusted_only_with_a_certificate_that_the_system_trusts() {
+    let dir = tempfile::tempdir().unwrap();
+    let call = |program: &str, arguments: &str| {
+        let mut command = Command::new(program);
+        command.args(arguments.split(' ')).current_dir(dir.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    };
+    let made = call(
+        "openssl",
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+         -keyout key.pem -out cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost",
+    );
+    if !made || !call("python3", "--version") {
+        skipped("no openssl or python3 for an encrypted webhook");
+        return;
+    }
+    let said = std::fs::File::create(dir.path().join("hook.out")).unwrap();
+    let mut hook = Command::new("python3");
+    hook.args(["-c", ENCRYPTED]).current_dir(dir.path()).stdout(said);
+    let _hook = Child(hook.spawn().unwrap());
+    let heard = || std::fs::read_to_string(dir.path().join("hook.out")).unwrap();
+    let port: u16 = eventually("the webhook's port", SOON, || {
+        heard().lines().next().and_then(|line| line.parse().ok()).ok_or_else(heard)
+    });
+    let target = format!("annotations: {{ url: 'https://localhost:{port}/in', interval: 20ms }}");
+
+    // Nobody on this machine knows who signed it.
+    let server = start(dir.path(), "foreign", &target);
+    let answer = send(server.port(), "POST", PATH, &annotation(0).to_string()).unwrap();
+    assert_eq!(answer.status, 202);
+    let status = eventually("a failure", SOON, || {
+        let status = server.json(&format!("{PATH}/status"));
+        if status["last_failure"].is_null() { Err(status.to_string()) } else { Ok(status) }
+    });
+    let reason = status["last_failure"]["reason"].as_str().unwrap();
+    assert!(reason.contains("certificate"), "{reason}");
+    assert_eq!((&status["waiting"], &status["dead"]), (&json!(1), &json!(0)), "kept");
+    let (code, ..) = server.end("TERM");
+    assert_eq!(code, Some(0));
+    assert!(!heard().contains("POST"), "nothing was sent to a stranger");
+
+    let cert = dir.path().join("cert.pem");
+    let trusting = program(dir.path(), &target).env("SSL_CERT_FILE", cert);
+    let server = Server::start(trusting, "trusted");
+    assert_eq!(when_delivered(&server)["delivered"], 1);
+    assert!(heard().contains("POST"));
 }

@@ -17,6 +17,7 @@ pub mod config;
 mod demand;
 mod error;
 mod feed;
+mod forgetting;
 mod handle;
 mod live;
 mod models;
@@ -34,7 +35,6 @@ mod stream;
 mod telemetry;
 mod topology;
 mod totals;
-mod upkeep;
 mod writer;
 
 pub use config::{CameraConfig, Config, ConfigError};

@@ -12,11 +12,11 @@ use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
 use crate::camera::Camera;
+use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
-use crate::upkeep::Upkeep;
 use crate::writer::{EventSender, Writer};
 
 /// Messages that a subscriber may be behind before it misses some.
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
     pub(crate) annotations: Annotations,
-    pub(crate) upkeep: Option<Upkeep>,
+    pub(crate) forgetting: Option<Forgetting>,
 }
 
 impl Shared {

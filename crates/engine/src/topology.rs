@@ -12,6 +12,7 @@ use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
+use crate::forgetting::Forgetting;
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
@@ -19,7 +20,6 @@ use crate::pool::Pool;
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
-use crate::upkeep::Upkeep;
 use crate::writer::Writer;
 
 /// A running engine. To be stopped with [`Engine::stop`]: dropping it leaves its threads
@@ -55,7 +55,7 @@ impl Engine {
         let annotations =
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
-        let upkeep = Upkeep::start(store.clone(), overlay.file.events_keep);
+        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             overlay: tokio::sync::Mutex::new(overlay),
@@ -65,7 +65,7 @@ impl Engine {
             pool,
             writer,
             annotations,
-            upkeep,
+            forgetting,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -95,7 +95,7 @@ impl Engine {
             drop(cameras);
             shared.writer.stop();
             shared.annotations.stop();
-            shared.upkeep.iter().for_each(Upkeep::stop);
+            shared.forgetting.iter().for_each(Forgetting::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");

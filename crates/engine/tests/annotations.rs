@@ -286,3 +286,46 @@ async fn events_that_are_too_old_are_forgotten_at_the_start() {
     assert_eq!(counted[0].count, 2, "counts stay");
     engine.stop().await;
 }
+
+/// For people: `cargo test -p omma-engine --test annotations -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn how_many_are_accepted_and_delivered_in_a_second() {
+    const EACH: usize = 300;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut receiver = Receiver::start();
+    receiver.go_away();
+    let mut to = target(&receiver);
+    to.batch = 299;
+    let engine = start(dir.path(), Some(to.clone())).await;
+    let handle = engine.handle();
+    let began = Instant::now();
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..50 {
+        let handle = handle.clone();
+        callers.spawn(async move {
+            for one in named(caller * EACH..(caller + 1) * EACH) {
+                handle.annotations().add(&one).await.unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+    let rate = (50 * EACH) as f64 / began.elapsed().as_secs_f64();
+    println!("50 callers, one annotation a call: {rate:.0} a second on the disk");
+    let began = Instant::now();
+    for batch in 0..200 {
+        let list = named(batch * 299..(batch + 1) * 299);
+        handle.annotations().add_all(&list).await.unwrap();
+    }
+    let rate = (200 * 299) as f64 / began.elapsed().as_secs_f64();
+    println!("one caller, 299 a call: {rate:.0} a second on the disk");
+    engine.stop().await;
+    receiver.come_back();
+    let began = Instant::now();
+    let engine = start(dir.path(), Some(to)).await;
+    let handle = engine.handle();
+    let seen = when(&handle, |status| status.waiting == 0).await;
+    let rate = seen.delivered as f64 / began.elapsed().as_secs_f64();
+    println!("{} delivered after an absence: {rate:.0} a second", seen.delivered);
+    engine.stop().await;
+}
