@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::ServeError;
-use crate::rest::{cameras, counts, events, system};
+use crate::rest::{annotations, cameras, counts, events, system};
 use crate::{guard, live, socket, status_page};
 
 /// Connections at a time; more wait in the system's queue.
@@ -82,6 +82,7 @@ impl Ending {
     tags(
         (name = "cameras", description = "How each camera does, what it sees and has counted"),
         (name = "events", description = "What happened, and how often"),
+        (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
     )
@@ -97,6 +98,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(counts::list))
+        .routes(routes!(annotations::add))
+        .routes(routes!(annotations::status))
+        .routes(routes!(annotations::revive))
         .routes(routes!(socket::open))
         .routes(routes!(live::live))
         .routes(routes!(live::snapshot))

@@ -10,7 +10,9 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
+use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::record::{Library, Upkeep};
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) writer: Writer,
     pub(crate) library: Arc<Library>,
     pub(crate) upkeep: Upkeep,
+    pub(crate) annotations: Annotations,
+    pub(crate) forgetting: Option<Forgetting>,
 }
 
 impl Shared {

@@ -9,9 +9,11 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
+use crate::forgetting::Forgetting;
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
@@ -62,6 +64,10 @@ impl Engine {
             tokio::runtime::Handle::current(),
         ));
         let upkeep = Upkeep::start(&library)?;
+        let annotations =
+            Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
+                .await?;
+        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             overlay: tokio::sync::Mutex::new(overlay),
@@ -72,6 +78,8 @@ impl Engine {
             writer,
             library,
             upkeep,
+            annotations,
+            forgetting,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -101,6 +109,8 @@ impl Engine {
             shared.upkeep.stop();
             drop(cameras);
             shared.writer.stop();
+            shared.annotations.stop();
+            shared.forgetting.iter().for_each(Forgetting::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
