@@ -11,7 +11,6 @@ use std::time::Duration;
 use omma_engine::config::TlsConfig;
 use omma_types::{ErrorKind, WallTime};
 use rustls::RootCertStore;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
@@ -143,10 +142,9 @@ impl Files {
         };
         provider_knows(&key, &self.config.key)?;
         let mut server = builder.with_single_cert(chain, key).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => TlsError::Mismatch {
-                cert: self.config.cert.clone(),
-                key: self.config.key.clone(),
-            },
+            rustls::Error::InconsistentKeys(_) => {
+                TlsError::Mismatch { cert: self.config.cert.clone(), key: self.config.key.clone() }
+            }
             other => unusable("cert", &self.config.cert, &other),
         })?;
         server.alpn_protocols = vec![protocol.alpn()];
@@ -189,9 +187,10 @@ impl Files {
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|error| {
         let (reason, hint) = match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                ("no such file".to_owned(), "relative paths start at the configuration's folder")
-            }
+            std::io::ErrorKind::NotFound => (
+                "no such file".to_owned(),
+                "relative paths start in the folder that omma was started in",
+            ),
             std::io::ErrorKind::PermissionDenied => {
                 ("permission denied".to_owned(), "let the user that runs omma read it")
             }
@@ -356,11 +355,5 @@ impl Tls {
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current.server).into()
-    }
-
-    /// Whether a client that gets through has shown a certificate.
-    pub(crate) fn asks_clients(&self) -> bool {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.seen.as_ref().is_some_and(|files| files.client_ca.is_some())
     }
 }
