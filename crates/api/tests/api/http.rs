@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::server::{CONFIG, PATIENCE, Server, config};
 use omma_api::{Ports, ServeError};
-use omma_engine::Config;
 use omma_types::{
     CameraId, ClassName, Direction, ErrorKind, Event, EventIds, EventKind, MediaTime, Point, Rect,
     TrackId, WallTime,
@@ -273,8 +272,8 @@ async fn pictures_go_on_when_the_camera_is_changed() {
             match reloaded {
                 None if seen > 0 => {
                     let text = CONFIG.replace("fps: 5", "fps: 4");
-                    let config = Config::from_yaml(&text, "test.yaml", &|_| None).unwrap();
-                    assert_eq!(server.handle.reload(config).await, ["camera `street`: changed"]);
+                    let changed = config(&text);
+                    assert_eq!(server.handle.reload(changed).await, ["camera `street`: changed"]);
                     reloaded = Some(seen);
                 }
                 // More than what was on its way.
