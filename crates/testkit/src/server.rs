@@ -22,13 +22,22 @@ impl Server {
     /// # Panics
     /// When it ends or does not get ready.
     pub fn start(omma: Omma, name: &str) -> Self {
+        Self::start_at(omma, name, "127.0.0.1")
+    }
+
+    /// The same for one that listens on `address`.
+    ///
+    /// # Panics
+    /// When it ends or does not get ready.
+    pub fn start_at(omma: Omma, name: &str, address: &str) -> Self {
+        let begin = format!("http://{address}:");
         let mut process = omma.start(name);
         let port = eventually("the server's address", SOON, || {
             let said = format!("{}{}", process.out(), process.err());
             if let Some(status) = process.child.try_wait().expect("the server's state") {
                 panic!("the server ended with {status}: {said}");
             }
-            let after = said.split("http://127.0.0.1:").nth(1);
+            let after = said.split(&begin).nth(1);
             let port = after.and_then(|rest| rest.split('/').next()).and_then(|p| p.parse().ok());
             port.ok_or(said)
         });
