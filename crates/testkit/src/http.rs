@@ -76,9 +76,19 @@ impl Stream {
 /// # Errors
 /// Nobody listens, or the connection broke.
 pub fn stream(port: u16, path: &str) -> std::io::Result<Stream> {
+    stream_with(port, path, None)
+}
+
+/// The same with a token.
+///
+/// # Errors
+/// Nobody listens, or the connection broke.
+pub(crate) fn stream_with(port: u16, path: &str, token: Option<&str>) -> std::io::Result<Stream> {
     let mut socket = TcpStream::connect(("127.0.0.1", port))?;
     socket.set_read_timeout(Some(TIMEOUT))?;
-    write!(socket, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n")?;
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+    let token = token.unwrap_or_default();
+    write!(socket, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n{token}\r\n")?;
     let mut reader = BufReader::new(socket);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -95,7 +105,15 @@ pub fn stream(port: u16, path: &str) -> std::io::Result<Stream> {
 /// # Errors
 /// Nobody listens, or the connection broke.
 pub fn get(port: u16, path: &str) -> std::io::Result<Answer> {
-    let mut answer = stream(port, path)?;
+    get_with(port, path, None)
+}
+
+/// The same with a token.
+///
+/// # Errors
+/// Nobody listens, or the connection broke.
+pub(crate) fn get_with(port: u16, path: &str, token: Option<&str>) -> std::io::Result<Answer> {
+    let mut answer = stream_with(port, path, token)?;
     let mut body = Vec::new();
     answer.reader.read_to_end(&mut body)?;
     Ok(Answer { status: answer.status, head: answer.head, body })

@@ -13,6 +13,7 @@ use crate::wait::{SOON, eventually};
 pub struct Server {
     process: Process,
     port: u16,
+    token: Option<String>,
 }
 
 impl Server {
@@ -41,12 +42,18 @@ impl Server {
             let port = after.and_then(|rest| rest.split('/').next()).and_then(|p| p.parse().ok());
             port.ok_or(said)
         });
-        let server = Self { process, port };
+        let server = Self { process, port, token: None };
         eventually("/readyz", SOON, || match http::get(port, "/readyz") {
             Ok(answer) if answer.status == 200 => Ok(()),
             other => Err(format!("{other:?}")),
         });
         server
+    }
+
+    /// The same, asked with a token from now on.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
     }
 
     /// Where it listens.
@@ -64,7 +71,8 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub fn get(&self, path: &str) -> Answer {
-        http::get(self.port, path).unwrap_or_else(|error| panic!("{path}: {error}; {}", self.log()))
+        http::get_with(self.port, path, self.token.as_deref())
+            .unwrap_or_else(|error| panic!("{path}: {error}; {}", self.log()))
     }
 
     /// Its answer to GET as it comes.
@@ -72,7 +80,8 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub fn stream(&self, path: &str) -> Stream {
-        http::stream(self.port, path).unwrap_or_else(|error| panic!("{path}: {error}"))
+        http::stream_with(self.port, path, self.token.as_deref())
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Its successful answer to GET as JSON.
