@@ -3,7 +3,7 @@
 
 Prints "port N" when it is ready, then serves rtsp://127.0.0.1:N/cam until it is killed.
 With --file it plays a raw H.264 file (made by `ffmpeg -i CLIP -c copy x.h264`) over and over,
-otherwise a moving test pattern of 320x240 at 15 pictures a second.
+all with the same time stamp as some cameras do, or an MP4 once as it is; otherwise a moving test pattern of 320x240 at 15 pictures a second.
 """
 import argparse
 import sys
@@ -33,7 +33,10 @@ server.set_address("127.0.0.1")
 server.set_service(options.port)
 
 factory = GstRtspServer.RTSPMediaFactory()
-if options.file:
+if options.file and options.file.endswith(".mp4"):
+    # Once, with its own time stamps; a raw file has none.
+    video = f'filesrc location="{options.file}" ! qtdemux ! h264parse'
+elif options.file:
     video = (
         f'multifilesrc location="{options.file}" loop=true'
         f" ! h264parse ! video/x-h264,framerate={options.fps}"

@@ -13,7 +13,9 @@ mod av;
 mod decoder;
 mod encoder;
 mod error;
+mod fragment;
 mod packet;
+mod pusher;
 mod ring;
 mod source;
 mod spec;
@@ -22,7 +24,9 @@ mod writer;
 
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
 pub use error::MediaError;
+pub use fragment::FragmentMuxer;
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
+pub use pusher::Pusher;
 pub use ring::GopRing;
 pub use source::{Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
@@ -41,6 +45,7 @@ mod tests {
         is_send::<Decoder>();
         is_send::<VideoWriter>();
         is_send::<GopRing>();
+        is_send::<FragmentMuxer>();
         is_shared::<Packet>();
         is_shared::<Picture>();
         is_shared::<StreamInfo>();
