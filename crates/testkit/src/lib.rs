@@ -7,6 +7,7 @@
 
 mod browser;
 mod data;
+mod fault;
 mod film;
 mod http;
 mod program;
@@ -16,6 +17,7 @@ mod wait;
 
 pub use browser::{Browser, Shot};
 pub use data::{Data, data, ort_library, skipped};
+pub use fault::{Condition, Cut, FaultyNetwork, Link, Outage, Schedule};
 pub use film::{Film, ffmpeg, ffprobe, gray_pictures, probe};
 pub use http::{Answer, Stream, free_port, get, stream};
 pub use program::{Omma, Ran};
