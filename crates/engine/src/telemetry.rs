@@ -47,6 +47,73 @@ impl Drop {
     }
 }
 
+/// Why a port did not let somebody through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No token was sent where one is needed.
+    NoToken,
+    /// The token is not one of those configured.
+    WrongToken,
+    /// The token is not good for what was asked.
+    MissingScope,
+    /// The server was asked under a foreign name, or by a page of another site.
+    ForeignSite,
+    /// The client's certificate is missing, expired, or of a foreign issuer.
+    Certificate,
+    /// The client does not speak TLS, or fails at it.
+    Handshake,
+    /// The client did not come to an end with the handshake.
+    Timeout,
+}
+
+impl Refused {
+    const ALL: [Self; 7] = [
+        Self::NoToken,
+        Self::WrongToken,
+        Self::MissingScope,
+        Self::ForeignSite,
+        Self::Certificate,
+        Self::Handshake,
+        Self::Timeout,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::MissingScope => "missing_scope",
+            Self::ForeignSite => "foreign_site",
+            Self::Certificate => "certificate",
+            Self::Handshake => "handshake",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// The metrics of one listening port.
+#[derive(Clone)]
+pub struct PortMetrics {
+    connections: Gauge,
+    refused: [Counter; Refused::ALL.len()],
+}
+
+impl PortMetrics {
+    /// Counts one that was not let through.
+    pub fn refuse(&self, reason: Refused) {
+        self.refused[reason as usize].increment(1);
+    }
+
+    /// A connection was taken; call [`Self::closed`] when it ends.
+    pub fn opened(&self) {
+        self.connections.increment(1.0);
+    }
+
+    /// A connection ended.
+    pub fn closed(&self) {
+        self.connections.decrement(1.0);
+    }
+}
+
 /// All metrics of one engine.
 pub(crate) struct Telemetry {
     recorder: PrometheusRecorder,
@@ -166,7 +233,25 @@ impl Telemetry {
         self.handle.render()
     }
 
-    /// Of a camera and its main stream.
+    /// The metrics of the port that the configuration calls `name`.
+    pub(crate) fn port(&self, name: &'static str) -> PortMetrics {
+        let key = |metric: &'static str, reason: Option<&'static str>| {
+            let mut labels = vec![Label::new("port", name)];
+            labels.extend(reason.map(|reason| Label::new("reason", reason)));
+            Key::from_parts(metric, labels)
+        };
+        let refused = |reason: Refused| {
+            let key = key("omma_port_refused_total", Some(reason.as_str()));
+            self.recorder.register_counter(&key, &METADATA)
+        };
+        PortMetrics {
+            connections: self
+                .recorder
+                .register_gauge(&key("omma_port_connections", None), &METADATA),
+            refused: Refused::ALL.map(refused),
+        }
+    }
+
     pub(crate) fn annotations(&self) -> AnnotationMetrics {
         let counter =
             |name: &'static str| self.recorder.register_counter(&Key::from_name(name), &METADATA);
@@ -188,6 +273,7 @@ impl Telemetry {
         }
     }
 
+    /// Of a camera and its main stream.
     pub(crate) fn camera(self: &Arc<Self>, camera: &CameraId) -> CameraMetrics {
         self.stream(camera, None)
     }
@@ -329,6 +415,8 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
     gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
     gauge("omma_annotations_dead", None, "annotations set aside");
+    counter("omma_port_refused_total", "connections and requests not let through, by reason");
+    gauge("omma_port_connections", None, "connections that stand now");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

@@ -7,6 +7,7 @@
 
 mod browser;
 mod data;
+mod fault;
 mod film;
 mod http;
 mod program;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use browser::{Browser, Shot};
 pub use data::{Data, data, ort_library, skipped};
+pub use fault::{Condition, Cut, FaultyNetwork, Link, Outage, Schedule};
 pub use film::{Film, ffmpeg, ffprobe, gray_pictures, probe};
 pub use http::{Answer, Stream, free_port, get, send, stream};
 pub use program::{Omma, Ran};
