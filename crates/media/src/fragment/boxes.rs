@@ -3,18 +3,7 @@
 //! the durations of the one before it end: estimates of cameras' frame rates would add up,
 //! and the file's time would drift away from the clock.
 
-/// A sample's place in its track, in the track's ticks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sample {
-    pub(super) dts: i64,
-    /// From decoding to showing; may be negative.
-    pub(super) cts: i32,
-    pub(super) size: u32,
-    /// For the last sample of a fragment; the others last until the next begins.
-    pub(super) duration: u32,
-    /// Whether decoding can start here.
-    pub(super) is_sync: bool,
-}
+use crate::timing::Sample;
 
 /// What one track has in a fragment.
 pub(super) struct Run<'a> {

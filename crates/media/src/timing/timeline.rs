@@ -6,7 +6,7 @@ use std::time::Duration;
 use omma_types::MediaTime;
 
 /// Ticks a second of pictures: what RTP, MPEG and the usual frame rates share.
-pub(super) const VIDEO_SCALE: u32 = 90_000;
+pub(crate) const VIDEO_SCALE: u32 = 90_000;
 
 const SECOND: i64 = 1_000_000_000;
 /// Time stamps that go back further than this were set anew; less may be pictures that are
@@ -21,13 +21,13 @@ const USUAL: i64 = SECOND / 25;
 
 /// A picture's place in the file, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(crate) struct Placed {
     /// Not negative, and greater than the one before it.
-    pub(super) dts: i64,
+    pub(crate) dts: i64,
     /// From decoding to showing.
-    pub(super) cts: i32,
+    pub(crate) cts: i32,
     /// How long it lasts, as far as known.
-    pub(super) duration: u32,
+    pub(crate) duration: u32,
 }
 
 /// The pictures' clock. The first one is shown at 0; steps in the time stamps are taken out.
@@ -36,7 +36,7 @@ pub(super) struct Placed {
 /// Matroska) carry none: with pictures held back for reordering, the n-th picture is decoded
 /// when the n-th picture is shown, less the delay.
 #[derive(Debug)]
-pub(super) struct VideoTimes {
+pub(crate) struct VideoTimes {
     /// What is subtracted from time stamps, in nanoseconds: at first, and now.
     first_base: i64,
     base: Option<i64>,
@@ -55,7 +55,7 @@ pub(super) struct VideoTimes {
 
 impl VideoTimes {
     /// `reordered`: how many pictures a decoder holds back to show them in order.
-    pub(super) fn new(reordered: u32, frame_rate: Option<f64>) -> Self {
+    pub(crate) fn new(reordered: u32, frame_rate: Option<f64>) -> Self {
         let step = frame_rate.map_or(USUAL, |rate| (SECOND as f64 / rate).round() as i64);
         let step = step.clamp(1, SECOND);
         let reordered = i64::from(reordered.min(MAX_REORDERED));
@@ -73,12 +73,12 @@ impl VideoTimes {
     }
 
     /// What the file's edit list takes away from all times of showing, in ticks.
-    pub(super) fn delay(&self) -> u32 {
+    pub(crate) fn delay(&self) -> u32 {
         u32::try_from(ticks(self.delay, VIDEO_SCALE)).unwrap_or(0)
     }
 
     /// None for a picture shown before the first one: what it is built on is missing.
-    pub(super) fn place(&mut self, pts: MediaTime) -> Option<Placed> {
+    pub(crate) fn place(&mut self, pts: MediaTime) -> Option<Placed> {
         let pts = pts.as_nanos();
         let mut shown = match self.base {
             Some(base) => pts.saturating_sub(base),
@@ -119,19 +119,19 @@ impl VideoTimes {
     }
 
     /// Whether a picture was placed.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.base.is_some()
     }
 
     /// Where the last picture ends, from the start of the file.
-    pub(super) fn end(&self) -> Duration {
+    pub(crate) fn end(&self) -> Duration {
         Duration::from_nanos(u64::try_from(self.end).unwrap_or(0))
     }
 }
 
 /// The clock of the sound beside those pictures.
 #[derive(Debug)]
-pub(super) struct SoundTimes {
+pub(crate) struct SoundTimes {
     scale: u32,
     /// Added to time stamps, beside what the pictures' clock began with.
     correction: i64,
@@ -141,13 +141,13 @@ pub(super) struct SoundTimes {
 }
 
 impl SoundTimes {
-    pub(super) fn new(scale: u32) -> Self {
+    pub(crate) fn new(scale: u32) -> Self {
         Self { scale, correction: 0, end: 0, last_ticks: None }
     }
 
     /// The piece's place in ticks, greater than that of the one before it; None where it lies
     /// before the first picture or on what was heard already.
-    pub(super) fn place(
+    pub(crate) fn place(
         &mut self,
         pts: MediaTime,
         duration: Duration,
