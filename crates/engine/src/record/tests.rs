@@ -597,3 +597,34 @@ fn a_disk_that_turns_read_only_is_noticed_and_used_again_later() {
     let states: Vec<&str> = lab.states().into_iter().map(|(state, _)| state).collect();
     assert_eq!(states, ["recording", "failed", "recording"]);
 }
+
+#[test]
+fn pictures_of_events_go_by_the_day_with_their_cameras_footage() {
+    use omma_types::{EventId, EventIds};
+    let lab = Lab::new();
+    let keep = |keep| crate::config::RecordConfig {
+        mode: crate::config::RecordMode::Always,
+        segment: crate::config::SegmentLength::Gop,
+        before: SECOND,
+        after: SECOND,
+        keep,
+        max_bytes: None,
+    };
+    let day = SECOND * 86_400;
+    let forever = CameraId::new("forever").unwrap();
+    lab.library.set_limits(&lab.camera, Some(&keep(Some(day * 2))));
+    lab.library.set_limits(&forever, Some(&keep(None)));
+    let mut ids = EventIds::new(1);
+    let put = |camera: &CameraId, event: EventId| {
+        let path = lab.library.recordings().snapshot_path(camera, event);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "a picture").unwrap();
+        path
+    };
+    let old = put(&lab.camera, ids.next(T0 - day * 4));
+    let kept = put(&forever, ids.next(T0 - day * 4));
+    let young = put(&lab.camera, ids.next(T0 - day));
+    super::upkeep::remove_snapshots(&lab.library, T0);
+    assert!(!old.exists() && !old.parent().unwrap().exists());
+    assert!(kept.exists() && young.exists());
+}

@@ -55,45 +55,64 @@ impl Upkeep {
 }
 
 fn run(library: &Library, stop: &Stop) {
-    let mut is_mended = false;
-    let mut snapshots = Instant::now();
+    let mut round = Round { is_mended: false, is_short: false, snapshots: Instant::now() };
     while !stop.is_stopped() {
-        let round = std::panic::AssertUnwindSafe(|| {
-            if !is_mended {
-                is_mended = mend(library);
-            }
-            for (camera, limits) in library.limits() {
-                if let Err(reason) = apply(library, &camera, limits) {
-                    tracing::warn!(%camera, reason, "old footage stays for now");
-                }
-            }
-            if !library.limits().is_empty()
-                && let Err(reason) = library.keep_free()
-            {
-                tracing::warn!(reason, "the disk is short of space");
-            }
-            if snapshots <= Instant::now() {
-                snapshots = Instant::now() + SNAPSHOTS_EVERY;
-                remove_snapshots(library, SystemClock.wall());
-            }
-        });
-        if std::panic::catch_unwind(round).is_err() {
+        let turn = std::panic::AssertUnwindSafe(|| round.turn(library));
+        if std::panic::catch_unwind(turn).is_err() {
             tracing::error!("looking after recordings panicked; trying again");
         }
         stop.wait(EVERY);
     }
 }
 
+/// What is remembered from one look to the next.
+struct Round {
+    is_mended: bool,
+    /// Told once, not every few seconds.
+    is_short: bool,
+    snapshots: Instant,
+}
+
+impl Round {
+    fn turn(&mut self, library: &Library) {
+        if !self.is_mended {
+            self.is_mended = mend(library);
+            if !self.is_mended {
+                // Perhaps the folder is another process's: nothing of it may be touched.
+                return;
+            }
+        }
+        let limits = library.limits();
+        for (camera, limits) in &limits {
+            if let Err(reason) = apply(library, camera, *limits) {
+                tracing::warn!(%camera, reason, "old footage stays for now");
+            }
+        }
+        if !limits.is_empty() {
+            let room = library.keep_free();
+            if let Err(reason) = &room
+                && !self.is_short
+            {
+                tracing::warn!(reason, "the disk is short of space");
+            }
+            self.is_short = room.is_err();
+        }
+        if self.snapshots <= Instant::now() {
+            self.snapshots = Instant::now() + SNAPSHOTS_EVERY;
+            remove_snapshots(library, SystemClock.wall());
+        }
+    }
+}
+
 /// Looks once at what was left behind. True where that is done.
 fn mend(library: &Library) -> bool {
-    // Nothing may be mended while another process writes; nothing need be, where nothing was
-    // ever recorded.
+    // Nothing need be mended where nothing was ever recorded.
     if !library.folder().is_dir() {
         library.forget_own();
         return true;
     }
     if let Err(error) = library.claim() {
-        tracing::warn!(%error, "recordings are not looked at");
+        tracing::debug!(%error, "recordings are not looked at");
         return false;
     }
     match check::run(&library.recordings, &library.runtime, Scope::Start(&|p| library.is_own(p))) {
@@ -139,7 +158,7 @@ fn apply(library: &Library, camera: &CameraId, limits: Limits) -> Result<(), Str
 }
 
 /// Removes the days of pictures that are older than their cameras' footage.
-fn remove_snapshots(library: &Library, now: WallTime) {
+pub(super) fn remove_snapshots(library: &Library, now: WallTime) {
     let folder = library.recordings.snapshots_folder();
     for (camera, limits) in library.limits() {
         let Some(keep) = limits.keep else { continue };
