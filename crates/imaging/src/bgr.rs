@@ -7,11 +7,12 @@ use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
 use crate::{ColorMatrix, ColorRange, ImagingError, YuvView};
 
-/// `picture` as blue, green, red: rows from top to bottom without padding.
+/// Adds `picture` to `out` as blue, green, red: rows from top to bottom without padding.
 ///
 /// # Errors
-/// [`ImagingError::Bgr`] where the picture is larger than memory can address.
-pub fn bgr(picture: &YuvView<'_>) -> Result<Vec<u8>, ImagingError> {
+/// [`ImagingError::Bgr`] where the picture is larger than memory can address. What is then at
+/// the end of `out` means nothing.
+pub fn append_bgr(picture: &YuvView<'_>, out: &mut Vec<u8>) -> Result<(), ImagingError> {
     let size = picture.size();
     let failed = |reason: String| ImagingError::Bgr { size, reason };
     let too_large = || failed("it is too large".to_owned());
@@ -36,10 +37,11 @@ pub fn bgr(picture: &YuvView<'_>) -> Result<Vec<u8>, ImagingError> {
         ColorMatrix::Bt601 => YuvStandardMatrix::Bt601,
         ColorMatrix::Bt709 => YuvStandardMatrix::Bt709,
     };
-    let mut pixels = vec![0; bytes];
-    yuv::yuv420_to_bgr(&planes, &mut pixels, row, range, matrix)
-        .map_err(|error| failed(error.to_string()))?;
-    Ok(pixels)
+    let start = out.len();
+    out.resize(start + bytes, 0);
+    let Some(pixels) = out.get_mut(start..) else { return Ok(()) };
+    yuv::yuv420_to_bgr(&planes, pixels, row, range, matrix)
+        .map_err(|error| failed(error.to_string()))
 }
 
 #[cfg(test)]
@@ -83,7 +85,10 @@ mod tests {
                 range,
                 matrix,
             ).unwrap();
-            let pixels = bgr(&view).unwrap();
+            let mut out = vec![7; padding];
+            append_bgr(&view, &mut out).unwrap();
+            let pixels = out.split_off(padding);
+            prop_assert_eq!(out, vec![7; padding]);
             prop_assert_eq!(pixels.len(), (width * height * 3) as usize);
             for (index, pixel) in pixels.chunks_exact(3).enumerate() {
                 let (row, column) = (index / width as usize, index % width as usize);

@@ -20,7 +20,7 @@ mod spec;
 mod stop;
 mod writer;
 
-pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, PictureKind, Skip};
 pub use error::MediaError;
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use ring::GopRing;
