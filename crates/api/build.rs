@@ -4,9 +4,11 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
-    println!("cargo::rerun-if-changed={}", root.display());
+    emit(&format!("cargo::rerun-if-changed={}", root.display()));
     let mut files = vec![root.join("chrysalis/video_streaming.proto")];
     for entry in std::fs::read_dir(root.join("omma/v1"))? {
         files.push(entry?.path());
@@ -14,12 +16,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
     let description = protox::compile(files, [&root])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("description.bin"), description.encode_to_vec())?;
+    // Pixels are shared, not copied (`bytes`).
     tonic_prost_build::configure()
         .build_client(false)
-        // Pixels are shared, not copied.
         .bytes(".")
         .btree_map(".")
-        .file_descriptor_set_path(out.join("description.bin"))
         .compile_fds(description)?;
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
+fn emit(line: &str) {
+    println!("{line}");
 }
