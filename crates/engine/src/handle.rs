@@ -18,6 +18,7 @@ use crate::pass_through::PassThroughStatus;
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
+use crate::telemetry::PortMetrics;
 use crate::{Config, EngineError};
 
 /// A way to a running engine.
@@ -136,6 +137,17 @@ impl Handle {
     /// The store of events and counts.
     pub fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    /// The configuration file as it was read last, without what was changed at run time. Never
+    /// waits for a change under way, so that a token that was taken back is refused at once.
+    pub fn config_file(&self) -> Arc<Config> {
+        Arc::clone(&self.shared.file.read())
+    }
+
+    /// Where a server counts what happens at the port that the configuration calls `name`.
+    pub fn port_metrics(&self, name: &'static str) -> PortMetrics {
+        self.shared.telemetry.port(name)
     }
 
     /// All metrics in Prometheus' text format.

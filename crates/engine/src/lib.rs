@@ -48,4 +48,5 @@ pub use status::{
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
 pub use stream::RingReport;
+pub use telemetry::{PortMetrics, Refused};
 pub use topology::Engine;

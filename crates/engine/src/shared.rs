@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
 use crate::camera::Camera;
+use crate::config::Config;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::status::Message;
@@ -29,6 +30,9 @@ pub(crate) fn random_seed() -> u64 {
 pub(crate) struct Shared {
     pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<Camera>>>,
     pub(crate) overlay: tokio::sync::Mutex<Overlay>,
+    /// The configuration file as it was read last, for those who can't wait until it has taken
+    /// effect.
+    pub(crate) file: RwLock<Arc<Config>>,
     pub(crate) store: Store,
     pub(crate) messages: broadcast::Sender<Message>,
     pub(crate) telemetry: Arc<Telemetry>,

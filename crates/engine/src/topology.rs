@@ -45,6 +45,7 @@ impl Engine {
             Arc::clone(&telemetry),
             tokio::runtime::Handle::current(),
         )?;
+        let file = Arc::new(config.clone());
         let (overlay, problems) = Overlay::new(config, store.camera_changes().await?);
         for problem in problems {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
@@ -52,6 +53,7 @@ impl Engine {
         let cameras = overlay.config.cameras.clone();
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
+            file: RwLock::new(file),
             overlay: tokio::sync::Mutex::new(overlay),
             store,
             messages,
@@ -99,8 +101,17 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     // Held to the end: two changes at a time would mix.
     let mut overlay = shared.overlay.lock().await;
     let mut report = Vec::new();
-    let fixed =
-        |config: &Config| Config { models: BTreeMap::new(), cameras: Vec::new(), ..config.clone() };
+    *shared.file.write() = Arc::new(new.clone());
+    // The servers look for new tokens themselves.
+    let fixed = |config: &Config| Config {
+        models: BTreeMap::new(),
+        cameras: Vec::new(),
+        tokens: Vec::new(),
+        ..config.clone()
+    };
+    if overlay.file.tokens != new.tokens {
+        report.push("tokens changed".to_owned());
+    }
     if fixed(&overlay.file) != fixed(&new) {
         report
             .push("what is not about cameras or models takes effect at the next start".to_owned());
