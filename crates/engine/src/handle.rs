@@ -9,6 +9,7 @@ use omma_store::{CameraChange, Store};
 use omma_types::{Analysis, CameraId, WallTime};
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, PassThroughConfig, Rate};
 use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
@@ -132,6 +133,11 @@ impl Handle {
             Ok(main) => (main.info(), main.ring_report()),
             Err(_paused) => (None, RingReport::default()),
         })
+    }
+
+    /// What other programs found out, on its way to a webhook.
+    pub fn annotations(&self) -> &Annotations {
+        &self.shared.annotations
     }
 
     /// The store of events and counts.

@@ -10,6 +10,7 @@
 
 mod analyst;
 pub mod analyze;
+pub mod annotations;
 mod backoff;
 mod camera;
 pub mod config;
@@ -33,6 +34,7 @@ mod stream;
 mod telemetry;
 mod topology;
 mod totals;
+mod upkeep;
 mod writer;
 
 pub use config::{CameraConfig, Config, ConfigError};

@@ -10,12 +10,14 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::Config;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
+use crate::upkeep::Upkeep;
 use crate::writer::{EventSender, Writer};
 
 /// Messages that a subscriber may be behind before it misses some.
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
+    pub(crate) annotations: Annotations,
+    pub(crate) upkeep: Option<Upkeep>,
 }
 
 impl Shared {

@@ -145,6 +145,55 @@ pub(crate) struct CameraMetrics {
     camera: CameraId,
 }
 
+/// Why an annotation was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It breaks a rule.
+    Invalid,
+    /// Too many wait.
+    Full,
+    /// The store did not take it.
+    Store,
+    /// Nobody to deliver it to.
+    NoTarget,
+}
+
+impl Refusal {
+    const ALL: [Self; 4] = [Self::Invalid, Self::Full, Self::Store, Self::NoTarget];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Full => "full",
+            Self::Store => "store",
+            Self::NoTarget => "no_target",
+        }
+    }
+}
+
+/// The metrics of annotations and their delivery.
+#[derive(Clone)]
+pub(crate) struct AnnotationMetrics {
+    pub(crate) waiting: Gauge,
+    pub(crate) dead: Gauge,
+    pub(crate) delivered: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) buried: Counter,
+    pub(crate) forgotten: Counter,
+    received: Counter,
+    refused: [Counter; Refusal::ALL.len()],
+}
+
+impl AnnotationMetrics {
+    pub(crate) fn received(&self, count: u64) {
+        self.received.increment(count);
+    }
+
+    pub(crate) fn refused(&self, reason: Refusal) {
+        self.refused[reason as usize].increment(1);
+    }
+}
+
 impl Telemetry {
     pub(crate) fn new() -> Arc<Self> {
         let buckets = Matcher::Suffix("_seconds".to_owned());
@@ -197,6 +246,28 @@ impl Telemetry {
                 .recorder
                 .register_gauge(&key("omma_port_connections", None), &METADATA),
             refused: Refused::ALL.map(refused),
+        }
+    }
+
+    /// Of the annotations.
+    pub(crate) fn annotations(&self) -> AnnotationMetrics {
+        let counter =
+            |name: &'static str| self.recorder.register_counter(&Key::from_name(name), &METADATA);
+        let gauge =
+            |name: &'static str| self.recorder.register_gauge(&Key::from_name(name), &METADATA);
+        AnnotationMetrics {
+            waiting: gauge("omma_annotations_waiting"),
+            dead: gauge("omma_annotations_dead"),
+            delivered: counter("omma_annotations_delivered_total"),
+            failures: counter("omma_annotations_failed_requests_total"),
+            buried: counter("omma_annotations_set_aside_total"),
+            forgotten: counter("omma_annotations_forgotten_total"),
+            received: counter("omma_annotations_received_total"),
+            refused: Refusal::ALL.map(|reason| {
+                let labels = vec![Label::new("reason", reason.as_str())];
+                let key = Key::from_parts("omma_annotations_refused_requests_total", labels);
+                self.recorder.register_counter(&key, &METADATA)
+            }),
         }
     }
 
@@ -327,6 +398,17 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_crossings_total", "crossings of a line since the start of the process");
     counter("omma_port_refused_total", "connections and requests not let through, by reason");
     gauge("omma_port_connections", None, "connections that stand now");
+    counter("omma_annotations_received_total", "annotations accepted");
+    counter(
+        "omma_annotations_refused_requests_total",
+        "requests with annotations refused, by reason",
+    );
+    counter("omma_annotations_delivered_total", "annotations that the receiver has");
+    counter("omma_annotations_failed_requests_total", "deliveries that failed");
+    counter("omma_annotations_set_aside_total", "annotations that the receiver called wrong");
+    counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
+    gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
+    gauge("omma_annotations_dead", None, "annotations set aside");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

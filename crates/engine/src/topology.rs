@@ -8,6 +8,7 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
@@ -18,6 +19,7 @@ use crate::pool::Pool;
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
+use crate::upkeep::Upkeep;
 use crate::writer::Writer;
 
 /// A running engine. To be stopped with [`Engine::stop`]: dropping it leaves its threads
@@ -51,6 +53,10 @@ impl Engine {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
         }
         let cameras = overlay.config.cameras.clone();
+        let annotations =
+            Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
+                .await?;
+        let upkeep = Upkeep::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -60,6 +66,8 @@ impl Engine {
             telemetry,
             pool,
             writer,
+            annotations,
+            upkeep,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -88,6 +96,8 @@ impl Engine {
             shared.pool.stop();
             drop(cameras);
             shared.writer.stop();
+            shared.annotations.stop();
+            shared.upkeep.iter().for_each(Upkeep::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
