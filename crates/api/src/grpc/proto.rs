@@ -1,7 +1,6 @@
 //! What `build.rs` made of `proto/`.
 
 #![expect(
-    missing_docs,
     unreachable_pub,
     clippy::all,
     clippy::allow_attributes_without_reason,

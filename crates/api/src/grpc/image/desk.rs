@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omma_engine::config::Rate;
-use omma_engine::{EngineError, Handle, PictureFeed};
+use omma_engine::{Handle, PictureFeed};
 use omma_media::{Picture, StreamInfo};
 use omma_types::CameraId;
 use parking_lot::Mutex;

@@ -17,7 +17,9 @@ use super::service::{Known, Names};
 use super::views::{Client, Views};
 use crate::grpc::answer::Answer;
 use crate::grpc::proto::chrysalis::{VideoFrame, VideoFrameRequest};
+use crate::grpc::status;
 use crate::port::Peer;
+use crate::server::Ending;
 
 /// How long a client waits for a picture when it asks for the first time: decoding may have
 /// to begin, or a keyframe to come. As the original.
@@ -46,27 +48,27 @@ struct Call {
     /// What this call was given last. A client with several long calls has a view for each.
     given: HashMap<CameraId, u64>,
     requests: Streaming<VideoFrameRequest>,
+    ending: Ending,
 }
 
 impl Latest {
     pub(super) fn answer(
         self: &Arc<Self>,
         request: Request<Streaming<VideoFrameRequest>>,
+        ending: Ending,
     ) -> Answer<VideoFrame> {
         let call = Call {
             latest: Arc::clone(self),
             client: client_of(&request),
             given: HashMap::new(),
             requests: request.into_inner(),
+            ending,
         };
         Box::pin(unfold(Some(call), |call| async {
             let mut call = call?;
-            match call.requests.message().await {
+            match call.answer().await {
+                Ok(Some(frame)) => Some((Ok(frame), Some(call))),
                 Ok(None) => None,
-                Ok(Some(request)) => match call.next(&request).await {
-                    Ok(frame) => Some((Ok(frame), Some(call))),
-                    Err(status) => Some((Err(status), None)),
-                },
                 Err(status) => Some((Err(status), None)),
             }
         }))
@@ -74,6 +76,19 @@ impl Latest {
 }
 
 impl Call {
+    /// The answer to the next request; none after the last one.
+    async fn answer(&mut self) -> Result<Option<VideoFrame>, Status> {
+        let request = tokio::select! {
+            request = self.requests.message() => request?,
+            // A client that keeps its stream open without asking must not hold up the end.
+            () = self.ending.wait() => return Err(status::ending()),
+        };
+        match request {
+            Some(request) => self.next(&request).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn next(&mut self, request: &VideoFrameRequest) -> Result<VideoFrame, Status> {
         let camera = match self.latest.names.find(&request.device_id)? {
             Known::Camera(camera) => camera,
