@@ -302,6 +302,25 @@ impl Handle {
         .await
     }
 
+    /// Starts or ends recording a camera. Kept across restarts. One that already records goes
+    /// on as it does. One that does not begins as the configuration file says of it, or, where
+    /// that says nothing, to record all the time.
+    ///
+    /// # Errors
+    /// No camera has this name, or the store can't keep it.
+    pub async fn set_recording(&self, id: &CameraId, on: bool) -> Result<(), EngineError> {
+        let of_file = {
+            let overlay = self.shared.overlay.lock().await;
+            overlay.file.camera(id).and_then(|camera| camera.record.clone())
+        };
+        self.edit(id, |camera| {
+            let now = camera.record.take();
+            camera.record = on.then(|| now.or(of_file).unwrap_or_default());
+            Ok(())
+        })
+        .await
+    }
+
     /// Changes a camera's settings.
     async fn edit(
         &self,

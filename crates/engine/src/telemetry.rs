@@ -252,6 +252,7 @@ impl Telemetry {
         }
     }
 
+    /// Of the annotations.
     pub(crate) fn annotations(&self) -> AnnotationMetrics {
         let counter =
             |name: &'static str| self.recorder.register_counter(&Key::from_name(name), &METADATA);
@@ -404,6 +405,8 @@ fn describe(recorder: &PrometheusRecorder) {
     gauge("omma_recording", None, "1 while footage is being kept");
     counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
+    counter("omma_port_refused_total", "connections and requests not let through, by reason");
+    gauge("omma_port_connections", None, "connections that stand now");
     counter("omma_annotations_received_total", "annotations accepted");
     counter(
         "omma_annotations_refused_requests_total",
@@ -415,8 +418,6 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
     gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
     gauge("omma_annotations_dead", None, "annotations set aside");
-    counter("omma_port_refused_total", "connections and requests not let through, by reason");
-    gauge("omma_port_connections", None, "connections that stand now");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

@@ -88,6 +88,8 @@ pub struct Decoder {
     /// Pictures that had to come out before a packet could go in.
     ready: VecDeque<AvFrame>,
     order: Order,
+    /// Number of the newest keyframe that came out.
+    group: u64,
     converter: Option<Converter>,
     stats: DecoderStats,
 }
@@ -119,6 +121,7 @@ impl Decoder {
             spare: None,
             ready: VecDeque::new(),
             order: Order::default(),
+            group: 0,
             converter: None,
             stats: DecoderStats::default(),
         })
@@ -244,6 +247,7 @@ impl Decoder {
 
     fn finish(&mut self, frame: AvFrame) -> Result<Picture, MediaError> {
         let ticket = frame.pts();
+        let (kind, damaged) = (frame.kind(), frame.is_damaged());
         let frame = if frame.is_yuv420p() {
             frame
         } else {
@@ -254,6 +258,16 @@ impl Decoder {
             frame
         };
         let entry = self.order.received(ticket);
+        if entry.keyframe {
+            self.group = entry.seq;
+        }
+        let facts = Facts {
+            decoded_at: entry.decoded_at,
+            keyframe: entry.keyframe,
+            kind,
+            damaged,
+            since_keyframe: entry.seq.saturating_sub(self.group),
+        };
         let stamp = FrameStamp {
             seq: entry.seq,
             media: entry.media,
@@ -261,8 +275,7 @@ impl Decoder {
             wall_source: entry.wall_source,
             size: frame.size(),
         };
-        Picture::new(frame, stamp, entry.keyframe)
-            .ok_or_else(|| failure(self.codec, AvError::INVALID_DATA))
+        Picture::new(frame, stamp, facts).ok_or_else(|| failure(self.codec, AvError::INVALID_DATA))
     }
 
     /// No more packets come: what is still inside comes out by [`Self::receive`]. Before the
@@ -307,6 +320,7 @@ fn failure(codec: &str, error: AvError) -> MediaError {
 struct Entry {
     seq: u64,
     media: MediaTime,
+    decoded_at: MediaTime,
     wall: WallTime,
     wall_source: WallSource,
     keyframe: bool,
@@ -336,6 +350,7 @@ impl Order {
         let entry = Entry {
             seq: packet.seq,
             media: packet.pts,
+            decoded_at: packet.dts,
             wall: packet.wall,
             wall_source: packet.wall_source,
             keyframe: packet.keyframe,
@@ -378,6 +393,7 @@ impl Order {
             None => self.numbers.pop_front().or(self.last).unwrap_or(Entry {
                 seq: 0,
                 media: MediaTime::ZERO,
+                decoded_at: MediaTime::ZERO,
                 wall: WallTime::default(),
                 wall_source: WallSource::Arrival,
                 keyframe: false,
@@ -415,19 +431,52 @@ impl Converter {
     }
 }
 
+/// What a picture is built on (ITU-T H.264, section 7.4.3, `slice_type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PictureKind {
+    /// Nothing but itself.
+    I,
+    /// Pictures before it.
+    #[default]
+    P,
+    /// Pictures before and after it.
+    B,
+}
+
+impl PictureKind {
+    /// Its letter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::I => "I",
+            Self::P => "P",
+            Self::B => "B",
+        }
+    }
+}
+
+/// What is known of a picture beside its samples and its stamp.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    decoded_at: MediaTime,
+    keyframe: bool,
+    kind: PictureKind,
+    damaged: bool,
+    since_keyframe: u64,
+}
+
 /// A decoded picture. Clones share the decoder's own buffer, which goes back to its pool with
 /// the last clone: hold few for long.
 #[derive(Clone, Debug)]
 pub struct Picture {
     frame: Arc<AvFrame>,
     stamp: FrameStamp,
-    keyframe: bool,
+    facts: Facts,
 }
 
 impl Picture {
-    fn new(frame: AvFrame, stamp: FrameStamp, keyframe: bool) -> Option<Self> {
+    fn new(frame: AvFrame, stamp: FrameStamp, facts: Facts) -> Option<Self> {
         frame.view()?;
-        Some(Self { frame: Arc::new(frame), stamp, keyframe })
+        Some(Self { frame: Arc::new(frame), stamp, facts })
     }
 
     /// The samples.
@@ -446,7 +495,27 @@ impl Picture {
 
     /// Whether decoding could start at it.
     pub fn is_keyframe(&self) -> bool {
-        self.keyframe
+        self.facts.keyframe
+    }
+
+    /// What it is built on.
+    pub fn kind(&self) -> PictureKind {
+        self.facts.kind
+    }
+
+    /// Whether the decoder had to guess parts of it.
+    pub fn is_damaged(&self) -> bool {
+        self.facts.damaged
+    }
+
+    /// Its place in its group of pictures, in the order of showing: 0 for the keyframe.
+    pub fn since_keyframe(&self) -> u64 {
+        self.facts.since_keyframe
+    }
+
+    /// When it was to be decoded, on the stream's clock.
+    pub fn decoded_at(&self) -> MediaTime {
+        self.facts.decoded_at
     }
 }
 
@@ -459,6 +528,7 @@ mod tests {
         Entry {
             seq,
             media: MediaTime::from_nanos(media),
+            decoded_at: MediaTime::from_nanos(media),
             wall: WallTime::default(),
             wall_source: WallSource::Arrival,
             keyframe: false,

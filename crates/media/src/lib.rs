@@ -23,7 +23,7 @@ mod stop;
 mod timing;
 mod writer;
 
-pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, PictureKind, Skip};
 pub use error::MediaError;
 pub use fragment::FragmentMuxer;
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
