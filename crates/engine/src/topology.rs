@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use omma_store::{CameraChange, Store};
 use omma_types::CameraId;
@@ -17,10 +18,14 @@ use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
 use crate::writer::Writer;
+
+/// How long the end waits for the index of recordings. What it misses, the next start finds.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A running engine. To be stopped with [`Engine::stop`]: dropping it leaves its threads
 /// running until the process ends.
@@ -47,23 +52,34 @@ impl Engine {
             Arc::clone(&telemetry),
             tokio::runtime::Handle::current(),
         )?;
+        let file = Arc::new(config.clone());
         let (overlay, problems) = Overlay::new(config, store.camera_changes().await?);
         for problem in problems {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
         }
         let cameras = overlay.config.cameras.clone();
+        let library = Arc::new(Library::new(
+            store.clone(),
+            &overlay.config.recordings,
+            writer.sender(),
+            tokio::runtime::Handle::current(),
+        ));
+        let upkeep = Upkeep::start(&library)?;
         let annotations =
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
         let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
+            file: RwLock::new(file),
             overlay: tokio::sync::Mutex::new(overlay),
             store,
             messages,
             telemetry,
             pool,
             writer,
+            library,
+            upkeep,
             annotations,
             forgetting,
         });
@@ -92,6 +108,7 @@ impl Engine {
                 camera.stop();
             }
             shared.pool.stop();
+            shared.upkeep.stop();
             drop(cameras);
             shared.writer.stop();
             shared.annotations.stop();
@@ -100,6 +117,7 @@ impl Engine {
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
         }
+        self.shared.library.settle(SETTLE_WITHIN).await;
         self.shared.store.close().await;
     }
 }
@@ -109,8 +127,17 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     // Held to the end: two changes at a time would mix.
     let mut overlay = shared.overlay.lock().await;
     let mut report = Vec::new();
-    let fixed =
-        |config: &Config| Config { models: BTreeMap::new(), cameras: Vec::new(), ..config.clone() };
+    *shared.file.write() = Arc::new(new.clone());
+    // The servers look for new tokens themselves.
+    let fixed = |config: &Config| Config {
+        models: BTreeMap::new(),
+        cameras: Vec::new(),
+        tokens: Vec::new(),
+        ..config.clone()
+    };
+    if overlay.file.tokens != new.tokens {
+        report.push("tokens changed".to_owned());
+    }
     if fixed(&overlay.file) != fixed(&new) {
         report
             .push("what is not about cameras or models takes effect at the next start".to_owned());
