@@ -25,6 +25,9 @@ parser.add_argument("--file")
 parser.add_argument("--fps", default="25/1")
 parser.add_argument("--certificate", help="PEM file: speak rtsps:// only")
 parser.add_argument("--key", help="PEM file of the certificate's key")
+parser.add_argument(
+    "--alone", action="store_true", help="each client has a stream of its own, from its beginning"
+)
 options = parser.parse_args()
 
 Gst.init(None)
@@ -48,7 +51,7 @@ else:
         " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 threads=1"
     )
 factory.set_launch(f"( {video} ! rtph264pay name=pay0 pt=96 config-interval=-1 )")
-factory.set_shared(True)
+factory.set_shared(not options.alone)
 if options.tcp_only:
     factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
 if options.udp_only:
