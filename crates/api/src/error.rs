@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use omma_engine::EngineError;
+use omma_engine::annotations::AnnotationError;
 use omma_store::StoreError;
 use omma_types::{CameraId, ErrorKind};
 
@@ -197,6 +198,23 @@ impl From<EngineError> for ApiError {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self { status, kind, message, hint: None }
+    }
+}
+
+impl From<AnnotationError> for ApiError {
+    fn from(error: AnnotationError) -> Self {
+        let kind = error.kind();
+        let message = error.to_string();
+        match error {
+            AnnotationError::Store(error) => error.into(),
+            AnnotationError::Invalid { .. } => Self::invalid(
+                message,
+                "none was accepted; see /api/v1/openapi.json for the fields of an annotation",
+            ),
+            AnnotationError::NoTarget | AnnotationError::Full { .. } | AnnotationError::Ending => {
+                Self::unavailable(kind, message)
+            }
+        }
     }
 }
 

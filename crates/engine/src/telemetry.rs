@@ -136,6 +136,9 @@ pub(crate) struct CameraMetrics {
     pub(crate) people: Gauge,
     pub(crate) objects: Gauge,
     pub(crate) ring_bytes: Gauge,
+    pub(crate) recorded_bytes: Counter,
+    pub(crate) recording_lost: Counter,
+    pub(crate) recording: Gauge,
     pub(crate) ring_overflows: Counter,
     pub(crate) event_latency: Histogram,
     dropped: [Counter; Drop::ALL.len()],
@@ -143,6 +146,55 @@ pub(crate) struct CameraMetrics {
     stages: [Histogram; Stage::ALL.len()],
     telemetry: Arc<Telemetry>,
     camera: CameraId,
+}
+
+/// Why an annotation was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It breaks a rule.
+    Invalid,
+    /// Too many wait.
+    Full,
+    /// The store did not take it.
+    Store,
+    /// Nobody to deliver it to.
+    NoTarget,
+}
+
+impl Refusal {
+    const ALL: [Self; 4] = [Self::Invalid, Self::Full, Self::Store, Self::NoTarget];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Full => "full",
+            Self::Store => "store",
+            Self::NoTarget => "no_target",
+        }
+    }
+}
+
+/// The metrics of annotations and their delivery.
+#[derive(Clone)]
+pub(crate) struct AnnotationMetrics {
+    pub(crate) waiting: Gauge,
+    pub(crate) dead: Gauge,
+    pub(crate) delivered: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) buried: Counter,
+    pub(crate) forgotten: Counter,
+    received: Counter,
+    refused: [Counter; Refusal::ALL.len()],
+}
+
+impl AnnotationMetrics {
+    pub(crate) fn received(&self, count: u64) {
+        self.received.increment(count);
+    }
+
+    pub(crate) fn refused(&self, reason: Refusal) {
+        self.refused[reason as usize].increment(1);
+    }
 }
 
 impl Telemetry {
@@ -200,6 +252,27 @@ impl Telemetry {
         }
     }
 
+    pub(crate) fn annotations(&self) -> AnnotationMetrics {
+        let counter =
+            |name: &'static str| self.recorder.register_counter(&Key::from_name(name), &METADATA);
+        let gauge =
+            |name: &'static str| self.recorder.register_gauge(&Key::from_name(name), &METADATA);
+        AnnotationMetrics {
+            waiting: gauge("omma_annotations_waiting"),
+            dead: gauge("omma_annotations_dead"),
+            delivered: counter("omma_annotations_delivered_total"),
+            failures: counter("omma_annotations_failed_requests_total"),
+            buried: counter("omma_annotations_set_aside_total"),
+            forgotten: counter("omma_annotations_forgotten_total"),
+            received: counter("omma_annotations_received_total"),
+            refused: Refusal::ALL.map(|reason| {
+                let labels = vec![Label::new("reason", reason.as_str())];
+                let key = Key::from_parts("omma_annotations_refused_requests_total", labels);
+                self.recorder.register_counter(&key, &METADATA)
+            }),
+        }
+    }
+
     /// Of a camera and its main stream.
     pub(crate) fn camera(self: &Arc<Self>, camera: &CameraId) -> CameraMetrics {
         self.stream(camera, None)
@@ -234,6 +307,9 @@ impl Telemetry {
             people: gauge("omma_people", None),
             objects: gauge("omma_objects", None),
             ring_bytes: gauge("omma_ring_bytes", None),
+            recorded_bytes: counter("omma_recorded_bytes_total", None),
+            recording_lost: counter("omma_recording_lost_packets_total", None),
+            recording: gauge("omma_recording", None),
             ring_overflows: counter("omma_ring_overflows_total", None),
             event_latency: histogram("omma_capture_to_event_seconds", None),
             dropped: Drop::ALL
@@ -323,8 +399,22 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_frames_analysed_total", "pictures seen by the detector");
     counter("omma_frames_dropped_total", "pictures and packets not used, by reason");
     counter("omma_camera_reconnects_total", "attempts to open a camera again");
+    counter("omma_recorded_bytes_total", "bytes of footage written");
+    counter("omma_recording_lost_packets_total", "packets not recorded, the disk was slow");
+    gauge("omma_recording", None, "1 while footage is being kept");
     counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
+    counter("omma_annotations_received_total", "annotations accepted");
+    counter(
+        "omma_annotations_refused_requests_total",
+        "requests with annotations refused, by reason",
+    );
+    counter("omma_annotations_delivered_total", "annotations that the receiver has");
+    counter("omma_annotations_failed_requests_total", "deliveries that failed");
+    counter("omma_annotations_set_aside_total", "annotations that the receiver called wrong");
+    counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
+    gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
+    gauge("omma_annotations_dead", None, "annotations set aside");
     counter("omma_port_refused_total", "connections and requests not let through, by reason");
     gauge("omma_port_connections", None, "connections that stand now");
     gauge("omma_people", None, "confirmed tracks of class person now");

@@ -2,23 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use omma_store::{CameraChange, Store};
 use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
+use crate::forgetting::Forgetting;
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
 use crate::writer::Writer;
+
+/// How long the end waits for the index of recordings. What it misses, the next start finds.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A running engine. To be stopped with [`Engine::stop`]: dropping it leaves its threads
 /// running until the process ends.
@@ -51,6 +58,17 @@ impl Engine {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
         }
         let cameras = overlay.config.cameras.clone();
+        let library = Arc::new(Library::new(
+            store.clone(),
+            &overlay.config.recordings,
+            writer.sender(),
+            tokio::runtime::Handle::current(),
+        ));
+        let upkeep = Upkeep::start(&library)?;
+        let annotations =
+            Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
+                .await?;
+        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -60,6 +78,10 @@ impl Engine {
             telemetry,
             pool,
             writer,
+            library,
+            upkeep,
+            annotations,
+            forgetting,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -86,12 +108,16 @@ impl Engine {
                 camera.stop();
             }
             shared.pool.stop();
+            shared.upkeep.stop();
             drop(cameras);
             shared.writer.stop();
+            shared.annotations.stop();
+            shared.forgetting.iter().for_each(Forgetting::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
         }
+        self.shared.library.settle(SETTLE_WITHIN).await;
         self.shared.store.close().await;
     }
 }

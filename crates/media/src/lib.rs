@@ -20,6 +20,7 @@ mod ring;
 mod source;
 mod spec;
 mod stop;
+mod timing;
 mod writer;
 
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
@@ -46,6 +47,7 @@ mod tests {
         is_send::<VideoWriter>();
         is_send::<GopRing>();
         is_send::<FragmentMuxer>();
+        is_send::<Pusher>();
         is_shared::<Packet>();
         is_shared::<Picture>();
         is_shared::<StreamInfo>();

@@ -481,9 +481,13 @@ struct Opened {
 /// Opens the source and finds its streams.
 fn open_streams(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
     let started = Instant::now();
+    let mut is_known = false;
     let mut input = match &spec.kind {
         SourceKind::File(path) => open_file(spec, path, stop)?,
-        SourceKind::Rtsp(url) => open_rtsp(spec, url, stop)?,
+        SourceKind::Rtsp(url) => {
+            is_known = true;
+            open_rtsp(spec, url, stop)?
+        }
         SourceKind::Rtmp(url) => {
             open_url(spec, url, None, &live_options(&[("rtmp_live", "live")]), stop)?
         }
@@ -507,22 +511,17 @@ fn open_streams(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
         _ => true,
     };
     let name = spec.name();
-    // An MP4's header says all that is needed; looking into the packets would decode some.
+    // An MP4's header says all that is needed to decode; looking into the packets would decode
+    // some. Whoever wants sound too makes files or streams of the packets and must know more:
+    // how many pictures are reordered.
     let container = input.format_name();
-    let has_header = container.starts_with("mov,mp4") || container.starts_with("matroska");
-    if !(spec.is_file() && has_header && input.header_says_all()) {
-        if !spec.is_file() {
-            let left = spec.open_timeout.saturating_sub(started.elapsed());
-            input.interrupt().set_limit(Some(left));
-        }
-        let found = input.find_stream_info();
-        if stop.is_stopped() {
-            return Err(MediaError::stopped(name));
-        }
-        if input.interrupt().has_expired() {
-            return Err(open_timeout_error(spec));
-        }
-        found.map_err(|error| open_error(spec, error))?;
+    let has_header =
+        !spec.with_audio && (container.starts_with("mov,mp4") || container.starts_with("matroska"));
+    is_known |= spec.is_file() && has_header && input.header_says_all();
+    if !is_known {
+        let left = spec.open_timeout.saturating_sub(started.elapsed());
+        let limit = (!spec.is_file()).then_some(left);
+        find_streams(&mut input, limit, stop).map_err(|failure| failure.into_error(spec))?;
     }
     let no_memory = |_| MediaError::out_of_memory(name);
     let audio = input.audio().map_err(no_memory)?;
@@ -577,31 +576,59 @@ fn open_file(spec: &SourceSpec, path: &Path, stop: &Stop) -> Result<Input, Media
     })
 }
 
-/// TCP first: nothing gets lost on the way. Where the server has no TCP (461), FFmpeg asks for
-/// UDP in the same session; where it answers otherwise, a new session asks for UDP.
+/// Reads until the streams are known.
+fn find_streams(input: &mut Input, limit: Option<Duration>, stop: &Stop) -> Result<(), Failure> {
+    if limit.is_some() {
+        input.interrupt().set_limit(limit);
+    }
+    let found = input.find_stream_info();
+    if stop.is_stopped() {
+        return Err(Failure::Stopped);
+    }
+    if input.interrupt().has_expired() {
+        return Err(Failure::TimedOut);
+    }
+    found.map_err(Failure::FFmpeg)
+}
+
+/// TCP first, unless UDP is asked for: nothing gets lost on the way. Where the camera has no
+/// TCP (461), FFmpeg asks for UDP in the same session; where it answers otherwise, or where
+/// only one is asked for, a new session asks for the other.
 fn open_rtsp(spec: &SourceSpec, url: &str, stop: &Stop) -> Result<Input, MediaError> {
-    let attempt = |transports: &str| {
+    let started = Instant::now();
+    let attempt = |transports: &str, limit: Duration| -> Result<Input, Failure> {
         let options = live_options(&[
             ("rtsp_transport", transports),
             ("rtsp_flags", "prefer_tcp"),
             ("max_delay", "200000"),
         ]);
-        open_raw(spec, url, None, &options, stop)
+        let until = Instant::now() + limit;
+        let mut input = open_raw(url, None, &options, limit, stop)?;
+        let left = until.saturating_duration_since(Instant::now());
+        find_streams(&mut input, Some(left), stop)?;
+        Ok(input)
     };
-    let result = match spec.transport {
-        Transport::Tcp => attempt("tcp"),
-        Transport::Udp => attempt("udp"),
-        Transport::Auto => match attempt("tcp+udp") {
-            Err(Failure::FFmpeg(
-                AvError::INVALID_DATA | AvError::BAD_REQUEST | AvError::OTHER_4XX,
-            )) => {
-                tracing::debug!(source = spec.name(), "no rtsp over tcp, trying udp");
-                attempt("udp")
-            }
-            other => other,
-        },
+    let whole = spec.open_timeout;
+    let (first, second, limit) = match spec.transport {
+        Transport::Auto => ("tcp+udp", "udp", whole),
+        Transport::Tcp => ("tcp", "udp", whole),
+        // Datagrams that a firewall swallows must leave time for TCP.
+        Transport::Udp => ("udp", "tcp", whole / 2),
     };
-    result.map_err(|failure| failure.into_error(spec))
+    let failure = match attempt(first, limit) {
+        Ok(input) => return Ok(input),
+        Err(failure) if failure.is_of_transport() || (limit < whole && failure.is_timeout()) => {
+            failure
+        }
+        Err(failure) => return Err(failure.into_error(spec)),
+    };
+    tracing::info!(source = spec.name(), first, second, "no rtsp over the first transport");
+    match attempt(second, whole.saturating_sub(started.elapsed())) {
+        Ok(input) => Ok(input),
+        // That the camera has no other transport either is not why the first one failed.
+        Err(again) if again.is_of_transport() => Err(failure.into_error(spec)),
+        Err(again) => Err(again.into_error(spec)),
+    }
 }
 
 fn open_url(
@@ -611,7 +638,8 @@ fn open_url(
     options: &[(&str, String)],
     stop: &Stop,
 ) -> Result<Input, MediaError> {
-    open_raw(spec, url, format, options, stop).map_err(|failure| failure.into_error(spec))
+    open_raw(url, format, options, spec.open_timeout, stop)
+        .map_err(|failure| failure.into_error(spec))
 }
 
 enum Failure {
@@ -621,6 +649,17 @@ enum Failure {
 }
 
 impl Failure {
+    /// Whether the camera may only have refused the transport.
+    fn is_of_transport(&self) -> bool {
+        use AvError as E;
+        let refusals = [E::PROTOCOL_NOT_SUPPORTED, E::INVALID_DATA, E::BAD_REQUEST, E::OTHER_4XX];
+        matches!(self, Self::FFmpeg(error) if refusals.contains(error))
+    }
+
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut)
+    }
+
     fn into_error(self, spec: &SourceSpec) -> MediaError {
         match self {
             Self::Stopped => MediaError::stopped(spec.name()),
@@ -631,14 +670,14 @@ impl Failure {
 }
 
 fn open_raw(
-    spec: &SourceSpec,
     url: &str,
     format: Option<&str>,
     options: &[(&str, String)],
+    limit: Duration,
     stop: &Stop,
 ) -> Result<Input, Failure> {
     let interrupt = Interrupt::new(stop);
-    interrupt.set_limit(Some(spec.open_timeout));
+    interrupt.set_limit(Some(limit));
     Input::open(url.as_bytes(), format, options, interrupt).map_err(|(error, interrupt)| {
         if stop.is_stopped() {
             Failure::Stopped
