@@ -17,14 +17,16 @@ SETTLE_SECONDS = 30
 
 
 class Camera:
-    """GStreamer's RTSP server with street-1080p.mp4 (4 Mb/s, a keyframe every 2 s), over and over."""
+    """GStreamer's RTSP server with street-1080p.mp4 (4 Mb/s, a keyframe every 2 s), so often that it
+    lasts for `seconds`."""
 
-    def __init__(self):
+    def __init__(self, seconds):
         self.dir = tempfile.TemporaryDirectory()
-        raw = Path(self.dir.name) / "street.h264"
-        subprocess.run(["ffmpeg", "-v", "error", "-i", STREET, "-an", "-c", "copy", raw], check=True)
+        film = Path(self.dir.name) / "street.mp4"
+        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "-1", "-i", STREET, "-an", "-c", "copy",
+                        "-t", str(seconds), film], check=True)
         script = ROOT / "crates" / "testkit" / "rtsp_server.py"
-        self.process = subprocess.Popen(["/usr/bin/python3", script, "--file", raw, "--fps", "30/1"],
+        self.process = subprocess.Popen(["/usr/bin/python3", script, "--file", film],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = re.match(r"port (\d+)", self.process.stdout.readline())
         if not port:
@@ -56,7 +58,7 @@ def cost(url, count, settings=""):
 
 
 def hub():
-    camera, count = Camera(), 8
+    camera, count = Camera(3 * (SETTLE_SECONDS + HUB_SECONDS) + 60), 8
     none_cores, none_memory, _, _ = cost(camera.url, 0)
     idle_cores, idle_memory, fps, _ = cost(camera.url, count)
     rec_cores, rec_memory, rec_fps, dropped = cost(camera.url, count, ", record: { mode: always }")
@@ -74,7 +76,7 @@ def hub():
 
 def fleet():
     """32 cameras on this machine, half of them recorded."""
-    camera = Camera()
+    camera = Camera(FLEET_SECONDS + 120)
     cameras = "".join(f"  cam{i}: {{ url: '{camera.url}', transport: tcp{', record: { mode: always, max_size: 100MB }' if i % 2 else ''} }}\n"
                       for i in range(32))
     omma = Live(cameras)

@@ -9,15 +9,18 @@ use omma_store::{CameraChange, Store};
 use omma_types::{Analysis, CameraId, WallTime};
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, PassThroughConfig, Rate};
 use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
 use crate::overlay::Overlay;
 use crate::pass_through::PassThroughStatus;
+use crate::record::{RecordingStatus, Recordings};
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
+use crate::telemetry::PortMetrics;
 use crate::{Config, EngineError};
 
 /// A way to a running engine.
@@ -133,9 +136,25 @@ impl Handle {
         })
     }
 
+    /// What other programs found out, on its way to a webhook.
+    pub fn annotations(&self) -> &Annotations {
+        &self.shared.annotations
+    }
+
     /// The store of events and counts.
     pub fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    /// The configuration file as it was read last, without what was changed at run time. Never
+    /// waits for a change under way, so that a token that was taken back is refused at once.
+    pub fn config_file(&self) -> Arc<Config> {
+        Arc::clone(&self.shared.file.read())
+    }
+
+    /// Where a server counts what happens at the port that the configuration calls `name`.
+    pub fn port_metrics(&self, name: &'static str) -> PortMetrics {
+        self.shared.telemetry.port(name)
     }
 
     /// All metrics in Prometheus' text format.
@@ -225,6 +244,19 @@ impl Handle {
             removed: overlay.is_of_file(id),
         };
         crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
+    }
+
+    /// What was recorded.
+    pub fn recordings(&self) -> &Recordings {
+        self.shared.library.recordings()
+    }
+
+    /// How recording a camera does; none where it is not to be recorded.
+    ///
+    /// # Errors
+    /// No camera has this name.
+    pub fn recording(&self, id: &CameraId) -> Result<Option<RecordingStatus>, EngineError> {
+        Ok(self.known(id)?.recording())
     }
 
     /// How passing a camera's stream on does; none where it has no address for it.

@@ -10,12 +10,14 @@
 
 mod analyst;
 pub mod analyze;
+pub mod annotations;
 mod backoff;
 mod camera;
 pub mod config;
 mod demand;
 mod error;
 mod feed;
+mod forgetting;
 mod handle;
 mod live;
 mod models;
@@ -24,6 +26,7 @@ mod pacer;
 mod pass_through;
 mod pipeline;
 mod pool;
+mod record;
 mod scene;
 mod schedule;
 mod shared;
@@ -43,9 +46,11 @@ pub use live::LiveView;
 pub use models::Models;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
+pub use record::{CheckReport, Finding, RecordingStatus, Recordings, Trouble};
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
 pub use stream::RingReport;
+pub use telemetry::{PortMetrics, Refused};
 pub use topology::Engine;

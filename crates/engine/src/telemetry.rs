@@ -47,6 +47,73 @@ impl Drop {
     }
 }
 
+/// Why a port did not let somebody through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No token was sent where one is needed.
+    NoToken,
+    /// The token is not one of those configured.
+    WrongToken,
+    /// The token is not good for what was asked.
+    MissingScope,
+    /// The server was asked under a foreign name, or by a page of another site.
+    ForeignSite,
+    /// The client's certificate is missing, expired, or of a foreign issuer.
+    Certificate,
+    /// The client does not speak TLS, or fails at it.
+    Handshake,
+    /// The client did not come to an end with the handshake.
+    Timeout,
+}
+
+impl Refused {
+    const ALL: [Self; 7] = [
+        Self::NoToken,
+        Self::WrongToken,
+        Self::MissingScope,
+        Self::ForeignSite,
+        Self::Certificate,
+        Self::Handshake,
+        Self::Timeout,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::MissingScope => "missing_scope",
+            Self::ForeignSite => "foreign_site",
+            Self::Certificate => "certificate",
+            Self::Handshake => "handshake",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// The metrics of one listening port.
+#[derive(Clone)]
+pub struct PortMetrics {
+    connections: Gauge,
+    refused: [Counter; Refused::ALL.len()],
+}
+
+impl PortMetrics {
+    /// Counts one that was not let through.
+    pub fn refuse(&self, reason: Refused) {
+        self.refused[reason as usize].increment(1);
+    }
+
+    /// A connection was taken; call [`Self::closed`] when it ends.
+    pub fn opened(&self) {
+        self.connections.increment(1.0);
+    }
+
+    /// A connection ended.
+    pub fn closed(&self) {
+        self.connections.decrement(1.0);
+    }
+}
+
 /// All metrics of one engine.
 pub(crate) struct Telemetry {
     recorder: PrometheusRecorder,
@@ -69,6 +136,9 @@ pub(crate) struct CameraMetrics {
     pub(crate) people: Gauge,
     pub(crate) objects: Gauge,
     pub(crate) ring_bytes: Gauge,
+    pub(crate) recorded_bytes: Counter,
+    pub(crate) recording_lost: Counter,
+    pub(crate) recording: Gauge,
     pub(crate) ring_overflows: Counter,
     pub(crate) event_latency: Histogram,
     dropped: [Counter; Drop::ALL.len()],
@@ -76,6 +146,55 @@ pub(crate) struct CameraMetrics {
     stages: [Histogram; Stage::ALL.len()],
     telemetry: Arc<Telemetry>,
     camera: CameraId,
+}
+
+/// Why an annotation was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It breaks a rule.
+    Invalid,
+    /// Too many wait.
+    Full,
+    /// The store did not take it.
+    Store,
+    /// Nobody to deliver it to.
+    NoTarget,
+}
+
+impl Refusal {
+    const ALL: [Self; 4] = [Self::Invalid, Self::Full, Self::Store, Self::NoTarget];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Full => "full",
+            Self::Store => "store",
+            Self::NoTarget => "no_target",
+        }
+    }
+}
+
+/// The metrics of annotations and their delivery.
+#[derive(Clone)]
+pub(crate) struct AnnotationMetrics {
+    pub(crate) waiting: Gauge,
+    pub(crate) dead: Gauge,
+    pub(crate) delivered: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) buried: Counter,
+    pub(crate) forgotten: Counter,
+    received: Counter,
+    refused: [Counter; Refusal::ALL.len()],
+}
+
+impl AnnotationMetrics {
+    pub(crate) fn received(&self, count: u64) {
+        self.received.increment(count);
+    }
+
+    pub(crate) fn refused(&self, reason: Refusal) {
+        self.refused[reason as usize].increment(1);
+    }
 }
 
 impl Telemetry {
@@ -114,6 +233,46 @@ impl Telemetry {
         self.handle.render()
     }
 
+    /// The metrics of the port that the configuration calls `name`.
+    pub(crate) fn port(&self, name: &'static str) -> PortMetrics {
+        let key = |metric: &'static str, reason: Option<&'static str>| {
+            let mut labels = vec![Label::new("port", name)];
+            labels.extend(reason.map(|reason| Label::new("reason", reason)));
+            Key::from_parts(metric, labels)
+        };
+        let refused = |reason: Refused| {
+            let key = key("omma_port_refused_total", Some(reason.as_str()));
+            self.recorder.register_counter(&key, &METADATA)
+        };
+        PortMetrics {
+            connections: self
+                .recorder
+                .register_gauge(&key("omma_port_connections", None), &METADATA),
+            refused: Refused::ALL.map(refused),
+        }
+    }
+
+    pub(crate) fn annotations(&self) -> AnnotationMetrics {
+        let counter =
+            |name: &'static str| self.recorder.register_counter(&Key::from_name(name), &METADATA);
+        let gauge =
+            |name: &'static str| self.recorder.register_gauge(&Key::from_name(name), &METADATA);
+        AnnotationMetrics {
+            waiting: gauge("omma_annotations_waiting"),
+            dead: gauge("omma_annotations_dead"),
+            delivered: counter("omma_annotations_delivered_total"),
+            failures: counter("omma_annotations_failed_requests_total"),
+            buried: counter("omma_annotations_set_aside_total"),
+            forgotten: counter("omma_annotations_forgotten_total"),
+            received: counter("omma_annotations_received_total"),
+            refused: Refusal::ALL.map(|reason| {
+                let labels = vec![Label::new("reason", reason.as_str())];
+                let key = Key::from_parts("omma_annotations_refused_requests_total", labels);
+                self.recorder.register_counter(&key, &METADATA)
+            }),
+        }
+    }
+
     /// Of a camera and its main stream.
     pub(crate) fn camera(self: &Arc<Self>, camera: &CameraId) -> CameraMetrics {
         self.stream(camera, None)
@@ -148,6 +307,9 @@ impl Telemetry {
             people: gauge("omma_people", None),
             objects: gauge("omma_objects", None),
             ring_bytes: gauge("omma_ring_bytes", None),
+            recorded_bytes: counter("omma_recorded_bytes_total", None),
+            recording_lost: counter("omma_recording_lost_packets_total", None),
+            recording: gauge("omma_recording", None),
             ring_overflows: counter("omma_ring_overflows_total", None),
             event_latency: histogram("omma_capture_to_event_seconds", None),
             dropped: Drop::ALL
@@ -237,8 +399,24 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_frames_analysed_total", "pictures seen by the detector");
     counter("omma_frames_dropped_total", "pictures and packets not used, by reason");
     counter("omma_camera_reconnects_total", "attempts to open a camera again");
+    counter("omma_recorded_bytes_total", "bytes of footage written");
+    counter("omma_recording_lost_packets_total", "packets not recorded, the disk was slow");
+    gauge("omma_recording", None, "1 while footage is being kept");
     counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
+    counter("omma_annotations_received_total", "annotations accepted");
+    counter(
+        "omma_annotations_refused_requests_total",
+        "requests with annotations refused, by reason",
+    );
+    counter("omma_annotations_delivered_total", "annotations that the receiver has");
+    counter("omma_annotations_failed_requests_total", "deliveries that failed");
+    counter("omma_annotations_set_aside_total", "annotations that the receiver called wrong");
+    counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
+    gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
+    gauge("omma_annotations_dead", None, "annotations set aside");
+    counter("omma_port_refused_total", "connections and requests not let through, by reason");
+    gauge("omma_port_connections", None, "connections that stand now");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

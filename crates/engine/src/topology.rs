@@ -2,23 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use omma_store::{CameraChange, Store};
 use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
+use crate::forgetting::Forgetting;
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
 use crate::writer::Writer;
+
+/// How long the end waits for the index of recordings. What it misses, the next start finds.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A running engine. To be stopped with [`Engine::stop`]: dropping it leaves its threads
 /// running until the process ends.
@@ -45,19 +52,36 @@ impl Engine {
             Arc::clone(&telemetry),
             tokio::runtime::Handle::current(),
         )?;
+        let file = Arc::new(config.clone());
         let (overlay, problems) = Overlay::new(config, store.camera_changes().await?);
         for problem in problems {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
         }
         let cameras = overlay.config.cameras.clone();
+        let library = Arc::new(Library::new(
+            store.clone(),
+            &overlay.config.recordings,
+            writer.sender(),
+            tokio::runtime::Handle::current(),
+        ));
+        let upkeep = Upkeep::start(&library)?;
+        let annotations =
+            Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
+                .await?;
+        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
+            file: RwLock::new(file),
             overlay: tokio::sync::Mutex::new(overlay),
             store,
             messages,
             telemetry,
             pool,
             writer,
+            library,
+            upkeep,
+            annotations,
+            forgetting,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -84,12 +108,16 @@ impl Engine {
                 camera.stop();
             }
             shared.pool.stop();
+            shared.upkeep.stop();
             drop(cameras);
             shared.writer.stop();
+            shared.annotations.stop();
+            shared.forgetting.iter().for_each(Forgetting::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
         }
+        self.shared.library.settle(SETTLE_WITHIN).await;
         self.shared.store.close().await;
     }
 }
@@ -99,8 +127,17 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     // Held to the end: two changes at a time would mix.
     let mut overlay = shared.overlay.lock().await;
     let mut report = Vec::new();
-    let fixed =
-        |config: &Config| Config { models: BTreeMap::new(), cameras: Vec::new(), ..config.clone() };
+    *shared.file.write() = Arc::new(new.clone());
+    // The servers look for new tokens themselves.
+    let fixed = |config: &Config| Config {
+        models: BTreeMap::new(),
+        cameras: Vec::new(),
+        tokens: Vec::new(),
+        ..config.clone()
+    };
+    if overlay.file.tokens != new.tokens {
+        report.push("tokens changed".to_owned());
+    }
     if fixed(&overlay.file) != fixed(&new) {
         report
             .push("what is not about cameras or models takes effect at the next start".to_owned());

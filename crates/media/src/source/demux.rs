@@ -16,6 +16,8 @@ use crate::{AudioInfo, MediaError, Medium, Packet, SourceSpec, Stop, StreamInfo,
 const CLOCK_TRUST: Duration = Duration::from_secs(3600);
 /// How long to look at a live stream before it starts; nothing read meanwhile is lost.
 const ANALYZE_MICROS: &str = "3000000";
+/// So many pictures in a row with the same time mean that the camera has no clock.
+const STANDS_STILL: u32 = 10;
 /// Assumed where neither time stamps nor a frame rate exist.
 const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
 
@@ -67,7 +69,7 @@ impl Demuxed {
             silence,
             without_picture: Duration::ZERO,
             endless,
-            clock: StreamClock::new(&stream, by_arrival),
+            clock: StreamClock { live: endless, by_arrival, ..StreamClock::new(&stream) },
             spec: spec.clone(),
             stop: stop.clone(),
             input,
@@ -280,8 +282,8 @@ impl Demuxed {
             let since = Duration::from_nanos(u64::try_from(times.media.as_nanos()).unwrap_or(0));
             return (self.opened_wall + since, WallSource::Arrival);
         }
-        if let (SourceKind::Rtsp(_), Some(zero)) = (&self.spec.kind, self.input.start_wall_micros())
-        {
+        let zero = self.input.start_wall_micros().filter(|_| !self.clock.by_arrival);
+        if let (SourceKind::Rtsp(_), Some(zero)) = (&self.spec.kind, zero) {
             let sent = WallTime::from_micros(zero.saturating_add(times.raw.as_nanos() / 1000));
             if sent.since(now) < CLOCK_TRUST && now.since(sent) < CLOCK_TRUST {
                 return (sent, WallSource::SenderReport);
@@ -309,8 +311,14 @@ struct Times {
 /// Turns ticks into times that start near zero and go on where a file loops.
 struct StreamClock {
     time_base: (i32, i32),
+    /// Whether packets come when they were made.
+    live: bool,
+    /// Whether time goes by arrival, because the stream's own is none.
     by_arrival: bool,
-    first_arrival: Option<Instant>,
+    /// When time by arrival began, and what time it was then.
+    first_arrival: Option<(Instant, MediaTime)>,
+    /// Pictures in a row whose time was not later than the one before.
+    standing: u32,
     /// First time stamp of this pass through the file.
     zero: Option<i64>,
     /// Added to time stamps in this pass.
@@ -325,13 +333,15 @@ struct StreamClock {
 }
 
 impl StreamClock {
-    fn new(stream: &VideoStream, by_arrival: bool) -> Self {
+    fn new(stream: &VideoStream) -> Self {
         let tick = f64::from(stream.time_base.0) / f64::from(stream.time_base.1.max(1));
         let interval = stream.frame_rate.map_or(FALLBACK_INTERVAL.as_secs_f64(), |rate| 1.0 / rate);
         Self {
             time_base: stream.time_base,
-            by_arrival,
+            live: false,
+            by_arrival: false,
             first_arrival: None,
+            standing: 0,
             zero: stream.start,
             offset: 0,
             end: i64::MIN,
@@ -373,6 +383,8 @@ impl StreamClock {
         let decoded = dts.or(pts).unwrap_or(fallback);
         let zero = *self.zero.get_or_insert(shown);
         let duration = if packet.duration() > 0 { packet.duration() } else { self.interval };
+        let stands = self.last_decode.is_some_and(|last| decoded == last);
+        self.standing = if stands { self.standing + 1 } else { 0 };
         self.last_decode = Some(decoded);
         packet.shift(self.offset);
         if packet.duration() == 0 {
@@ -381,9 +393,16 @@ impl StreamClock {
         let place = |ticks: i64| ticks.saturating_sub(zero).saturating_add(self.offset);
         let (media, decode) = (place(shown), place(decoded));
         self.end = self.end.max(media.saturating_add(duration));
+        if self.live && self.standing == STANDS_STILL && !self.by_arrival {
+            tracing::warn!(
+                "the camera gives all pictures the same time; the time of arrival counts instead"
+            );
+            self.by_arrival = true;
+            self.first_arrival = Some((arrival, self.media(media)));
+        }
         if self.by_arrival {
-            let first = *self.first_arrival.get_or_insert(arrival);
-            let media = MediaTime::ZERO + arrival.saturating_duration_since(first);
+            let (first, then) = *self.first_arrival.get_or_insert((arrival, MediaTime::ZERO));
+            let media = then + arrival.saturating_duration_since(first);
             let duration = self.length_of(duration);
             return Times { media, decode: media, raw: media, duration, is_known: true };
         }
@@ -410,7 +429,8 @@ impl StreamClock {
         let time = |ticks| MediaTime::from_ticks(ticks, time_base.0, time_base.1);
         let duration = time(packet.duration()).since(MediaTime::ZERO);
         if self.by_arrival {
-            let media = MediaTime::ZERO + arrival.saturating_duration_since(self.first_arrival?);
+            let (first, then) = self.first_arrival?;
+            let media = then + arrival.saturating_duration_since(first);
             return Some(Times { media, decode: media, raw: media, duration, is_known: true });
         }
         let zero = self.media(self.zero?).as_nanos();
