@@ -10,6 +10,7 @@ use omma_types::Size;
 
 use super::dict::{Dict, c_string};
 use super::frame::{av_matrix, av_range};
+use super::hardware::{self, Device, DeviceKind};
 use super::{AvError, AvFrame, AvPacket, check};
 use crate::Skip;
 
@@ -220,6 +221,32 @@ impl DecoderContext {
         if codec.is_null() {
             return Err(AvError::DECODER_NOT_FOUND);
         }
+        Self::open(codec, parameters, threads, |_| Ok(()))
+    }
+
+    /// Whether this FFmpeg can decode such a stream on a device of this kind.
+    pub(crate) fn has_hardware(parameters: &CodecParameters, kind: DeviceKind) -> bool {
+        hardware::find_decoder(parameters, kind).is_some()
+    }
+
+    /// A decoder on a device. Where that turns out not to take the stream, pictures come from
+    /// the processor (see [`AvFrame::is_on_device`]).
+    pub(crate) fn on_device(
+        parameters: &CodecParameters,
+        kind: DeviceKind,
+        device: &Device,
+    ) -> Result<Self, AvError> {
+        let (codec, format) =
+            hardware::find_decoder(parameters, kind).ok_or(AvError::DECODER_NOT_FOUND)?;
+        Self::open(codec, parameters, 1, |context| hardware::attach(context, device, format))
+    }
+
+    fn open(
+        codec: *const ffi::AVCodec,
+        parameters: &CodecParameters,
+        threads: u32,
+        prepare: impl FnOnce(&mut Context) -> Result<(), AvError>,
+    ) -> Result<Self, AvError> {
         let mut context = Context::new(codec)?;
         // SAFETY: both are valid; the parameters are copied.
         check(unsafe {
@@ -227,6 +254,7 @@ impl DecoderContext {
         })?;
         context.get_mut().thread_count = i32::try_from(threads).unwrap_or(0);
         context.get_mut().max_pixels = MAX_PIXELS;
+        prepare(&mut context)?;
         // SAFETY: a fresh context with its own codec.
         check(unsafe { ffi::avcodec_open2(context.as_ptr(), codec, ptr::null_mut()) })?;
         Ok(Self(context))
