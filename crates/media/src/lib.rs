@@ -13,6 +13,7 @@ mod av;
 mod decoder;
 mod encoder;
 mod error;
+mod fragment;
 mod packet;
 mod ring;
 mod source;
@@ -22,6 +23,9 @@ mod writer;
 
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, Skip};
 pub use error::MediaError;
+pub use fragment::{
+    Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind,
+};
 pub use packet::{Packet, StreamInfo};
 pub use ring::GopRing;
 pub use source::{Source, probe};
