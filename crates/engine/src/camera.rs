@@ -338,7 +338,7 @@ impl Supervisor {
     /// packets begin to come.
     fn session(&mut self, online: &mut Option<Instant>) -> Result<String, EngineError> {
         let config = self.camera.config();
-        let spec: SourceSpec = crate::source::resolve(&config)?;
+        let spec: SourceSpec = crate::source::resolve(&config, &config.url)?;
         let mut source = Source::open(&spec, &self.camera.stop)?;
         let info = source.info();
         self.camera.health.lock().stream = Some(StreamStatus {

@@ -21,6 +21,7 @@ mod models;
 mod pacer;
 mod pipeline;
 mod pool;
+mod record;
 mod scene;
 mod schedule;
 mod shared;
@@ -37,6 +38,7 @@ pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
 pub use pipeline::Pipeline;
+pub use record::Recordings;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

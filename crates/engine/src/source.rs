@@ -10,22 +10,36 @@ use omma_types::Size;
 use crate::config::CameraConfig;
 use crate::error::EngineError;
 
-/// The source behind a camera's `url`.
+/// The source behind a camera's `url`, or behind its `detect_url`.
 ///
 /// # Errors
-/// The `url` can't be understood.
-pub(crate) fn resolve(config: &CameraConfig) -> Result<SourceSpec, EngineError> {
-    let wrong = |reason: String| EngineError::Source { camera: config.id.to_string(), reason };
-    if config.url.starts_with("sim:") {
-        let street =
-            StreetConfig::from_url(&config.url).map_err(|error| wrong(error.to_string()))?;
+/// The address can't be understood.
+pub(crate) fn resolve(config: &CameraConfig, url: &str) -> Result<SourceSpec, EngineError> {
+    let spec = parse(config.id.as_str(), url)?.transport(config.transport).looped(config.looped);
+    Ok(match config.stall {
+        Some(stall) => spec.read_timeout(stall),
+        None => spec,
+    })
+}
+
+/// Whether `url` can be understood.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn check(camera: &str, url: &str) -> Result<(), EngineError> {
+    parse(camera, url).map(drop)
+}
+
+fn parse(camera: &str, url: &str) -> Result<SourceSpec, EngineError> {
+    let wrong = |reason: String| EngineError::Source { camera: camera.to_owned(), reason };
+    if url.starts_with("sim:") {
+        let street = StreetConfig::from_url(url).map_err(|error| wrong(error.to_string()))?;
         let factory = move || -> Box<dyn PictureProducer> {
             Box::new(StreetCamera(Street::new(street.clone())))
         };
-        return Ok(SourceSpec::producer(&config.url, Arc::new(factory)));
+        return Ok(SourceSpec::producer(url, Arc::new(factory)));
     }
-    let spec = SourceSpec::parse(&config.url)?;
-    Ok(spec.transport(config.transport).looped(config.looped))
+    Ok(SourceSpec::parse(url)?)
 }
 
 /// The simulated street as a producer of pictures.

@@ -94,8 +94,11 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     // Held to the end: two reloads at a time would mix.
     let mut current = shared.config.lock().await;
     let mut report = Vec::new();
-    if current.listen != new.listen || current.data_dir != new.data_dir {
-        report.push("`http.listen` and `data_dir` take effect at the next start".to_owned());
+    let fixed =
+        |config: &Config| Config { models: BTreeMap::new(), cameras: Vec::new(), ..config.clone() };
+    if fixed(&current) != fixed(&new) {
+        report
+            .push("what is not about cameras or models takes effect at the next start".to_owned());
     }
     shared.pool.models().forget_failures();
     for old in &current.cameras {

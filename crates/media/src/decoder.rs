@@ -31,6 +31,20 @@ pub enum Skip {
     NonKey,
 }
 
+/// What may decode beside the processor, through FFmpeg's device types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Hardware {
+    /// Nothing: the processor decodes.
+    #[default]
+    None,
+    /// Whatever this machine has, else the processor.
+    Auto,
+    /// VA-API (Intel, AMD), else the processor.
+    Vaapi,
+    /// NVIDIA's decoder, else the processor.
+    Cuda,
+}
+
 /// How to decode.
 #[derive(Clone, Copy, Debug)]
 pub struct DecoderOptions {

@@ -21,7 +21,7 @@ mod spec;
 mod stop;
 mod writer;
 
-pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, Skip};
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
 pub use error::MediaError;
 pub use fragment::{
     Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind,

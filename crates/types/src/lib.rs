@@ -24,6 +24,6 @@ pub use error::ErrorKind;
 pub use event::{Direction, Event, EventKind};
 pub use geometry::{Point, Rect, Size};
 pub use id::{CameraId, EventId, EventIds, InvalidName, TrackId};
-pub use secret::{redact_text, redact_url};
+pub use secret::{Secret, redact_text, redact_url};
 pub use time::{Clock, MediaTime, NotATime, SystemClock, WallTime};
 pub use track::{Track, TrackState};

@@ -317,6 +317,7 @@ fn plan(args: &Args, config: Option<&Config>) -> anyhow::Result<AnalyzeOptions> 
     Ok(AnalyzeOptions {
         camera: CameraId::new("video")?,
         detect: DetectConfig {
+            name: args.model.clone(),
             detector,
             rate: args.fps.unwrap_or(Rate::All),
             classes: args.classes.iter().map(|class| ClassName::new(class)).collect(),

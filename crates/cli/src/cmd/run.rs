@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut config = read_config(&args.config)?;
     if let Some(listen) = args.listen {
-        config.listen = listen;
+        config.http.address = listen;
     }
     let watched = Watched::new(&args.config, args.listen);
     serve(config, Database::Kept("omma.db"), Some(watched), |address| {
@@ -97,7 +97,7 @@ async fn serve_until_signal(
     on_ready: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     // The port first: a second Omma must not touch the first one's cameras and store.
-    let listener = omma_api::listen(config.listen).await?;
+    let listener = omma_api::listen(config.http.address).await?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
     let mut signals = Signals::new()?;
     let store = Store::open(database.open_in(&config.data_dir, address.port())).await?;
@@ -188,7 +188,7 @@ impl Watched {
         match read_config(&self.path) {
             Ok(mut config) => {
                 if let Some(listen) = self.listen {
-                    config.listen = listen;
+                    config.http.address = listen;
                 }
                 let changes = handle.reload(config).await;
                 for change in &changes {

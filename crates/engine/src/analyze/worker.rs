@@ -193,6 +193,7 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|n| ClassName::new(n)).collect::<Vec<_>>();
         let check = |hide: &[&str], classes: &[&str], rate| {
             let detect = DetectConfig {
+                name: "motion".to_owned(),
                 detector: Detector::Motion,
                 rate,
                 classes: names(classes),

@@ -7,18 +7,23 @@
 mod env;
 mod error;
 mod file;
+mod footage;
+mod serving;
+mod show;
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use omma_infer::EngineChoice;
-use omma_media::Transport;
+use omma_media::{Hardware, Transport};
 use omma_rules::{Line, Zone};
 use omma_types::{CameraId, ClassName};
 
 pub use env::{Lookup, process_environment};
 pub use error::ConfigError;
+pub use footage::{PassThroughConfig, RecordConfig, RecordMode, RecordingsConfig, SegmentLength};
+pub use serving::{AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig};
 
 /// Name of the detector that needs no model.
 pub const MOTION: &str = "motion";
@@ -29,9 +34,36 @@ pub struct Config {
     /// Where the database and downloaded models live.
     pub data_dir: PathBuf,
     /// Where the HTTP server listens.
-    pub listen: SocketAddr,
+    pub http: Listener,
+    /// The gRPC server; none unless asked for.
+    pub grpc: Option<GrpcConfig>,
+    /// The REST interface of video-edge-ai-proxy; none unless asked for.
+    pub chrysalis: Option<Listener>,
+    /// Who may do what. Without tokens everybody may do everything.
+    pub tokens: Vec<TokenConfig>,
+    /// Where footage is kept.
+    pub recordings: RecordingsConfig,
+    /// How long events are kept; for ever where nothing is said.
+    pub events_keep: Option<Duration>,
+    /// Where annotations are delivered to.
+    pub annotations: Option<AnnotationsConfig>,
+    /// The models that cameras can name.
+    pub models: BTreeMap<String, NamedModel>,
     /// The cameras in the order of their names.
     pub cameras: Vec<CameraConfig>,
+}
+
+/// A model under the name that cameras use for it, with what goes for all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedModel {
+    /// The model.
+    pub model: ModelConfig,
+    /// Classes to keep; empty keeps all.
+    pub classes: Vec<ClassName>,
+    /// See [`DetectConfig::min_score`].
+    pub min_score: Option<f32>,
+    /// See [`DetectConfig::start_score`].
+    pub start_score: Option<f32>,
 }
 
 /// One camera.
@@ -41,12 +73,28 @@ pub struct CameraConfig {
     pub id: CameraId,
     /// Where its stream comes from; may hold a password, never print it unredacted.
     pub url: String,
+    /// A second, smaller stream of the same camera, for the detector alone.
+    pub detect_url: Option<String>,
     /// How RTSP carries its packets.
     pub transport: Transport,
     /// Whether a file starts again at its end.
     pub looped: bool,
+    /// Whether it is not to be read for the time being.
+    pub paused: bool,
+    /// Whether sound is recorded and passed on.
+    pub audio: bool,
+    /// Silence that counts as stalled; none for what is usual for its kind of source.
+    pub stall: Option<Duration>,
     /// Bound of the ring of recent packets, in bytes.
     pub ring_bytes: usize,
+    /// Bound of the ring in time.
+    pub history: Duration,
+    /// What decodes beside the processor.
+    pub hardware: Hardware,
+    /// What of its footage is kept; none records nothing.
+    pub record: Option<RecordConfig>,
+    /// Where its stream is passed on to.
+    pub pass_through: Option<PassThroughConfig>,
     /// What looks at its pictures; none means that only viewers make it decode.
     pub detect: Option<DetectConfig>,
     /// Lines that are counted.
@@ -79,6 +127,8 @@ impl Rate {
 /// What looks at a camera's pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectConfig {
+    /// The detector's name in the configuration: `motion`, or one under `models`.
+    pub name: String,
     /// The detector.
     pub detector: Detector,
     /// How often.
@@ -142,9 +192,26 @@ impl Config {
         file::parse(text, name, environment)
     }
 
+    /// A camera's part of a configuration, by itself: as JSON, from an API. `${NAME}` is no
+    /// variable here, since what comes over a network must not read this machine's environment.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse_camera(&self, id: &str, json: &str) -> Result<CameraConfig, ConfigError> {
+        file::parse_camera(id, json, &self.models)
+    }
+
     /// A camera by name.
     pub fn camera(&self, id: &CameraId) -> Option<&CameraConfig> {
         self.cameras.iter().find(|camera| camera.id == *id)
+    }
+}
+
+impl CameraConfig {
+    /// The camera's part of a configuration as JSON, with nothing in it that is the default.
+    /// Passwords are in it unless `hide_secrets`.
+    pub fn to_json(&self, hide_secrets: bool) -> serde_json::Value {
+        show::camera(self, hide_secrets)
     }
 }
 

@@ -33,7 +33,7 @@ cameras:
 fn a_full_configuration_is_understood() {
     let config = parse(FULL).unwrap();
     assert_eq!(config.data_dir, PathBuf::from("/var/lib/omma"));
-    assert_eq!(config.listen, "0.0.0.0:9000".parse().unwrap());
+    assert_eq!(config.http.address, "0.0.0.0:9000".parse().unwrap());
     let [entrance, yard] = config.cameras.as_slice() else { panic!("two cameras") };
     assert_eq!(entrance.url, "rtsp://viewer:s3cret@192.0.2.10/stream1");
     assert_eq!((entrance.transport, entrance.ring_bytes), (Transport::Udp, 4_000_000));
@@ -48,10 +48,80 @@ fn a_full_configuration_is_understood() {
     assert_eq!(yard.detect.as_ref().unwrap().rate, Rate::Keyframes);
 }
 
+const HUB: &str = "\
+version: 1
+data_dir: d
+http: { listen: '0.0.0.0:443', tls: { cert: a.pem, key: a.key, client_ca: ca.pem } }
+grpc: { strict: false }
+chrysalis: { insecure: true }
+auth: { tokens: [ { name: portal, token: 'sixteen letters!', scopes: [read, annotate] } ] }
+recordings: { min_free: 2GB }
+events: { keep: 90d }
+annotations: { url: 'https://h/in', secret: '${PASSWORD}', batch: 10 }
+cameras:
+  a:
+    url: rtsp://u:${PASSWORD}@h/main
+    detect_url: rtsp://u:${PASSWORD}@h/sub
+    audio: false
+    stall: 2500ms
+    history: 5s
+    decode: { hardware: auto }
+    detect: { model: motion }
+    record: { mode: events, segment: gop, before: 3s, keep: 7d, max_size: 20GB }
+    pass_through: { url: 'rtmp://live/app/KEY', start: true }
+    lines: { door: { from: [0.2, 0.8], to: [0.8, 0.8] } }
+    zones: { till: { polygon: [[0.1, 0.2], [0.4, 0.2], [0.4, 0.6]], dwell: 10s, anchor: center } }
+";
+
+#[test]
+fn what_a_hub_needs_is_understood() {
+    let config = parse(HUB).unwrap();
+    let tls = config.http.tls.as_ref().unwrap();
+    assert_eq!(tls.client_ca, Some(PathBuf::from("ca.pem")));
+    let grpc = config.grpc.as_ref().unwrap();
+    assert_eq!((grpc.strict, grpc.listener.address.port()), (false, 50_001));
+    let chrysalis = config.chrysalis.as_ref().unwrap();
+    assert!(chrysalis.insecure && chrysalis.address.port() == 8909);
+    assert_eq!(config.tokens[0].scopes, [Scope::Read, Scope::Annotate]);
+    assert_eq!(config.recordings.dir, PathBuf::from("d/recordings"));
+    assert_eq!(config.recordings.min_free, 2_000_000_000);
+    assert_eq!(config.events_keep, Some(Duration::from_secs(90 * 86_400)));
+    let annotations = config.annotations.as_ref().unwrap();
+    assert_eq!((annotations.batch, annotations.interval), (10, Duration::from_millis(300)));
+    let [camera] = config.cameras.as_slice() else { panic!("one camera") };
+    let record = camera.record.as_ref().unwrap();
+    assert_eq!((record.mode, record.segment), (RecordMode::Events, SegmentLength::Gop));
+    assert_eq!(record.max_bytes, Some(20_000_000_000));
+    assert_eq!(camera.stall, Some(Duration::from_millis(2500)));
+    assert!(!format!("{config:?}").contains("sixteen"), "tokens do not print");
+}
+
+#[test]
+fn a_camera_written_as_json_reads_back_as_the_same() {
+    for text in [FULL, HUB] {
+        let config = parse(text).unwrap();
+        for camera in &config.cameras {
+            let json = camera.to_json(false).to_string();
+            assert_eq!(config.parse_camera(camera.id.as_str(), &json).as_ref(), Ok(camera));
+            let shown = camera.to_json(true).to_string();
+            assert!(!shown.contains("s3cret") && !shown.contains("KEY"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_over_a_network_reads_no_environment() {
+    let config = parse("version: 1\n").unwrap();
+    let error = config.parse_camera("a", r#"{"url": "rtsp://${PASSWORD}@h/"}"#).unwrap_err();
+    assert!(error.to_string().contains("not set"), "{error}");
+    let error = config.parse_camera("a", r#"{"url": "x.mp4", "recrod": {}}"#).unwrap_err();
+    assert!(error.to_string().contains("did you mean `record`"), "{error}");
+}
+
 #[test]
 fn the_least_configuration_gets_defaults() {
     let config = parse("version: 1\ncameras:\n  a: { url: 'sim:street' }\n").unwrap();
-    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.http.address.to_string(), "127.0.0.1:8080");
     assert_eq!(config.data_dir, PathBuf::from("./omma-data"));
     assert!(config.cameras[0].detect.is_none());
 }

@@ -1,81 +1,97 @@
-//! The YAML file as it is written, and its way to a checked [`Config`].
+//! A camera's part of the file.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use omma_infer::EngineChoice;
-use omma_media::Transport;
+use omma_media::{Hardware, Transport};
 use omma_rules::{Anchor, Line, RuleError, Zone};
-use omma_types::{CameraId, ClassName, Point};
+use omma_types::CameraId;
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
-use super::env::{Lookup, expand};
-use super::error::{ConfigError, unknown};
-use super::{
-    CameraConfig, Config, DEFAULT_MIN_SCORE, DetectConfig, Detector, MOTION, ModelConfig, Rate,
+use super::Check;
+use super::values::{class_names, point};
+use crate::config::error::{ConfigError, unknown};
+use crate::config::{
+    CameraConfig, DEFAULT_MIN_SCORE, DetectConfig, Detector, MOTION, NamedModel, PassThroughConfig,
+    Rate, RecordConfig, RecordMode, SegmentLength,
 };
 
-const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_FPS: f64 = 5.0;
-const DEFAULT_RING_BYTES: usize = 8 << 20;
+pub(crate) const DEFAULT_RING_BYTES: usize = 8 << 20;
+pub(crate) const DEFAULT_HISTORY: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_SEGMENT: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_BEFORE: Duration = Duration::from_secs(5);
+pub(crate) const DEFAULT_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConfigFile {
-    version: Spanned<u32>,
-    data_dir: Option<Spanned<String>>,
-    http: Option<HttpFile>,
-    #[serde(default)]
-    models: BTreeMap<String, Spanned<ModelFile>>,
-    #[serde(default)]
-    cameras: BTreeMap<String, Spanned<CameraFile>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HttpFile {
-    listen: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModelFile {
-    card: Option<String>,
-    file: Option<Spanned<String>>,
-    #[serde(default)]
-    engine: EngineFile,
-    #[serde(default)]
-    classes: Vec<String>,
-    min_score: Option<Spanned<f32>>,
-    start_score: Option<Spanned<f32>>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum EngineFile {
-    #[default]
-    Auto,
-    Ort,
-    Rten,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CameraFile {
+pub(super) struct CameraFile {
     url: Spanned<String>,
+    detect_url: Option<Spanned<String>>,
     #[serde(default)]
     transport: TransportFile,
     #[serde(default, rename = "loop")]
     looped: bool,
+    #[serde(default)]
+    paused: bool,
+    audio: Option<bool>,
+    stall: Option<Spanned<String>>,
     ring: Option<Spanned<String>>,
+    history: Option<Spanned<String>>,
+    #[serde(default)]
+    decode: DecodeFile,
     detect: Option<Spanned<DetectFile>>,
+    record: Option<Spanned<RecordFile>>,
+    pass_through: Option<PassThroughFile>,
     #[serde(default)]
     lines: BTreeMap<String, Spanned<LineFile>>,
     #[serde(default)]
     zones: BTreeMap<String, Spanned<ZoneFile>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecodeFile {
+    #[serde(default)]
+    hardware: HardwareFile,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum HardwareFile {
+    #[default]
+    None,
+    Auto,
+    Vaapi,
+    Cuda,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordFile {
+    mode: RecordModeFile,
+    segment: Option<Spanned<String>>,
+    before: Option<Spanned<String>>,
+    after: Option<Spanned<String>>,
+    keep: Option<Spanned<String>>,
+    max_size: Option<Spanned<String>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RecordModeFile {
+    Off,
+    Always,
+    Events,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PassThroughFile {
+    url: Spanned<String>,
+    #[serde(default)]
+    start: bool,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -153,70 +169,12 @@ impl From<AnchorFile> for Anchor {
     }
 }
 
-/// Reads and checks `text`.
-pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, ConfigError> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let file: ConfigFile = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| ConfigError::from_yaml(name, &error))?;
-    let check = Check { name, env };
-    if file.version.value != 1 {
-        return Err(check.wrong(
-            file.version.referenced,
-            format!("version {} is not known; this Omma reads version 1", file.version.value),
-        ));
-    }
-    let data_dir = match &file.data_dir {
-        Some(text) => PathBuf::from(check.text(text)?),
-        None => PathBuf::from("./omma-data"),
-    };
-    let listen = match file.http.as_ref().and_then(|http| http.listen.as_ref()) {
-        Some(text) => check.address(text)?,
-        None => SocketAddr::from(([127, 0, 0, 1], 8080)),
-    };
-    let cameras = file
-        .cameras
-        .iter()
-        .map(|(id, camera)| check.camera(id, camera, &file.models))
-        .collect::<Result<_, _>>()?;
-    for (model_name, model) in &file.models {
-        // A model that no camera uses must be right too.
-        check.model(model_name, model)?;
-    }
-    Ok(Config { data_dir, listen, cameras })
-}
-
-/// What the checks share: where they are and what `${NAME}` means.
-struct Check<'a> {
-    name: &'a str,
-    env: &'a Lookup<'a>,
-}
-
 impl Check<'_> {
-    fn wrong(&self, location: Location, reason: impl Into<String>) -> ConfigError {
-        ConfigError::at(self.name, location, reason)
-    }
-
-    fn text(&self, text: &Spanned<String>) -> Result<String, ConfigError> {
-        expand(&text.value, self.env).map_err(|reason| self.wrong(text.referenced, reason))
-    }
-
-    fn address(&self, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
-        let address = self.text(text)?;
-        address.parse().map_err(|_not_an_address: std::net::AddrParseError| {
-            self.wrong(
-                text.referenced,
-                format!(
-                    "`{address}` is no address to listen on; expected one like {DEFAULT_LISTEN}"
-                ),
-            )
-        })
-    }
-
-    fn camera(
+    pub(super) fn camera(
         &self,
         name: &str,
         camera: &Spanned<CameraFile>,
-        models: &BTreeMap<String, Spanned<ModelFile>>,
+        models: &BTreeMap<String, NamedModel>,
     ) -> Result<CameraConfig, ConfigError> {
         let file = &camera.value;
         let id = CameraId::new(name)
@@ -226,7 +184,7 @@ impl Check<'_> {
             return Err(self.wrong(file.url.referenced, format!("camera `{name}`: `url` is empty")));
         }
         let ring_bytes = match &file.ring {
-            Some(text) => self.bytes(text)?,
+            Some(text) => self.ring(text)?,
             None => DEFAULT_RING_BYTES,
         };
         let detect = match &file.detect {
@@ -258,23 +216,111 @@ impl Check<'_> {
         }
         let lines = file.lines.iter().map(|(rule, line)| self.line(name, rule, line));
         let zones = file.zones.iter().map(|(rule, zone)| self.zone(name, rule, zone));
+        let detect_url = self.detect_url(name, file)?;
         let camera = CameraConfig {
             id,
             url,
+            detect_url,
             transport: match file.transport {
                 TransportFile::Auto => Transport::Auto,
                 TransportFile::Tcp => Transport::Tcp,
                 TransportFile::Udp => Transport::Udp,
             },
             looped: file.looped,
+            paused: file.paused,
+            audio: file.audio.unwrap_or(true),
+            stall: file.stall.as_ref().map(|text| self.duration(text)).transpose()?,
             ring_bytes,
+            history: self.duration_or(file.history.as_ref(), DEFAULT_HISTORY)?,
+            hardware: match file.decode.hardware {
+                HardwareFile::None => Hardware::None,
+                HardwareFile::Auto => Hardware::Auto,
+                HardwareFile::Vaapi => Hardware::Vaapi,
+                HardwareFile::Cuda => Hardware::Cuda,
+            },
+            record: match &file.record {
+                Some(record) => self.record(&record.value)?,
+                None => None,
+            },
+            pass_through: match &file.pass_through {
+                Some(file) => Some(self.pass_through(name, file)?),
+                None => None,
+            },
             detect,
             lines: lines.collect::<Result<_, _>>()?,
             zones: zones.collect::<Result<_, _>>()?,
         };
-        match crate::source::resolve(&camera) {
-            Ok(_source) => Ok(camera),
+        match crate::source::check(name, &camera.url) {
+            Ok(()) => Ok(camera),
             Err(error) => Err(self.wrong(file.url.referenced, error.to_string())),
+        }
+    }
+
+    fn detect_url(&self, name: &str, file: &CameraFile) -> Result<Option<String>, ConfigError> {
+        let Some(text) = &file.detect_url else { return Ok(None) };
+        if file.detect.is_none() {
+            return Err(self.wrong(
+                text.referenced,
+                format!(
+                    "camera `{name}` has a `detect_url` but no `detect`: nothing would read it"
+                ),
+            ));
+        }
+        let url = self.text(text)?;
+        match crate::source::check(name, &url) {
+            Ok(()) => Ok(Some(url)),
+            Err(error) => Err(self.wrong(text.referenced, error.to_string())),
+        }
+    }
+
+    fn duration_or(
+        &self,
+        text: Option<&Spanned<String>>,
+        default: Duration,
+    ) -> Result<Duration, ConfigError> {
+        text.map_or(Ok(default), |text| self.duration(text))
+    }
+
+    fn record(&self, file: &RecordFile) -> Result<Option<RecordConfig>, ConfigError> {
+        let segment = match &file.segment {
+            Some(text) if text.value == "gop" => SegmentLength::Gop,
+            Some(text) => {
+                let length = self.duration(text)?;
+                if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&length) {
+                    return Err(
+                        self.wrong(text.referenced, "`segment` must be `gop` or 1s to 60min")
+                    );
+                }
+                SegmentLength::Duration(length)
+            }
+            None => SegmentLength::Duration(DEFAULT_SEGMENT),
+        };
+        let mode = match file.mode {
+            RecordModeFile::Off => return Ok(None),
+            RecordModeFile::Always => RecordMode::Always,
+            RecordModeFile::Events => RecordMode::Events,
+        };
+        Ok(Some(RecordConfig {
+            mode,
+            segment,
+            before: self.duration_or(file.before.as_ref(), DEFAULT_BEFORE)?,
+            after: self.duration_or(file.after.as_ref(), DEFAULT_AFTER)?,
+            keep: file.keep.as_ref().map(|text| self.duration(text)).transpose()?,
+            max_bytes: file.max_size.as_ref().map(|text| self.size(text)).transpose()?,
+        }))
+    }
+
+    fn pass_through(
+        &self,
+        name: &str,
+        file: &PassThroughFile,
+    ) -> Result<PassThroughConfig, ConfigError> {
+        let url = self.text(&file.url)?;
+        match PassThroughConfig::new(url, file.start) {
+            Ok(checked) => Ok(checked),
+            Err(reason) => {
+                Err(self.wrong(file.url.referenced, format!("camera `{name}`: {reason}")))
+            }
         }
     }
 
@@ -282,11 +328,11 @@ impl Check<'_> {
         &self,
         camera: &str,
         file: &DetectFile,
-        models: &BTreeMap<String, Spanned<ModelFile>>,
+        models: &BTreeMap<String, NamedModel>,
     ) -> Result<DetectConfig, ConfigError> {
         let model = models.get(&file.model.value);
         let detector = match model {
-            Some(model) => Detector::Model(self.model(&file.model.value, model)?),
+            Some(model) => Detector::Model(model.model.clone()),
             None if file.model.value == MOTION => Detector::Motion,
             None => {
                 let mut valid: Vec<&str> = models.keys().map(String::as_str).collect();
@@ -302,20 +348,20 @@ impl Check<'_> {
             Some(fps) => self.rate(fps)?,
             None => Rate::Fps(DEFAULT_FPS),
         };
-        let model_file = model.map(|m| &m.value);
-        let min_score = file.min_score.as_ref().or(model_file.and_then(|m| m.min_score.as_ref()));
-        let start_score =
-            file.start_score.as_ref().or(model_file.and_then(|m| m.start_score.as_ref()));
-        let min_score = match min_score {
+        let min_score = match &file.min_score {
             Some(score) => self.score(score)?,
-            None => DEFAULT_MIN_SCORE,
+            None => model.and_then(|model| model.min_score).unwrap_or(DEFAULT_MIN_SCORE),
         };
-        let start_score = match start_score {
+        let start_score = match &file.start_score {
             Some(score) => self.score(score)?,
-            None => detector.default_start_score().max(min_score),
+            None => model
+                .and_then(|model| model.start_score)
+                .unwrap_or_else(|| detector.default_start_score().max(min_score)),
         };
-        let classes = file.classes.as_ref().or(model_file.map(|m| &m.classes)).map(Vec::as_slice);
-        let classes = class_names(classes.unwrap_or_default());
+        let classes = match &file.classes {
+            Some(classes) => class_names(classes),
+            None => model.map(|model| model.classes.clone()).unwrap_or_default(),
+        };
         if let (Detector::Motion, Some(class)) = (&detector, classes.first()) {
             return Err(self.wrong(
                 file.model.referenced,
@@ -326,6 +372,7 @@ impl Check<'_> {
             ));
         }
         Ok(DetectConfig {
+            name: file.model.value.clone(),
             detector,
             rate,
             classes,
@@ -333,38 +380,6 @@ impl Check<'_> {
             start_score,
             motion_gate: file.gate == GateFile::Motion,
         })
-    }
-
-    fn model(&self, name: &str, model: &Spanned<ModelFile>) -> Result<ModelConfig, ConfigError> {
-        let file = &model.value;
-        for score in [&file.min_score, &file.start_score].into_iter().flatten() {
-            self.score(score)?;
-        }
-        if name == MOTION {
-            return Err(self.wrong(
-                model.referenced,
-                format!("`{MOTION}` is the built-in motion detector; give this model another name"),
-            ));
-        }
-        let name_or_path = match (&file.card, &file.file) {
-            (Some(card), None) => card.clone(),
-            (None, Some(path)) => as_path(&self.text(path)?),
-            _ => {
-                return Err(self.wrong(
-                    model.referenced,
-                    format!(
-                        "model `{name}` needs either `card` (a name from `omma models list`) \
-                             or `file` (an ONNX file)"
-                    ),
-                ));
-            }
-        };
-        let engine = match file.engine {
-            EngineFile::Auto => EngineChoice::Auto,
-            EngineFile::Ort => EngineChoice::Ort,
-            EngineFile::Rten => EngineChoice::Rten,
-        };
-        Ok(ModelConfig { model: name_or_path, engine })
     }
 
     fn rate(&self, fps: &Spanned<FpsFile>) -> Result<Rate, ConfigError> {
@@ -376,14 +391,6 @@ impl Check<'_> {
                 fps.referenced,
                 "`fps` must be a number above 0 and up to 1000, `all` or `keyframes`",
             )),
-        }
-    }
-
-    fn score(&self, score: &Spanned<f32>) -> Result<f32, ConfigError> {
-        if (0.0..=1.0).contains(&score.value) {
-            Ok(score.value)
-        } else {
-            Err(self.wrong(score.referenced, "a score must be between 0 and 1"))
         }
     }
 
@@ -444,53 +451,4 @@ impl Check<'_> {
     fn rule(&self, camera: &str, location: Location, error: &RuleError) -> ConfigError {
         self.wrong(location, format!("camera `{camera}`: {error}"))
     }
-
-    fn duration(&self, text: &Spanned<String>) -> Result<Duration, ConfigError> {
-        let units = [("ms", 0.001), ("s", 1.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)];
-        match scaled(&text.value, &units) {
-            Some(secs) if secs > 0.0 && secs < 1e9 => Ok(Duration::from_secs_f64(secs)),
-            _ => Err(self.wrong(
-                text.referenced,
-                format!(
-                    "`{}` is no duration; expected one like 500ms, 10s, 5min, 2h, 7d",
-                    text.value
-                ),
-            )),
-        }
-    }
-
-    fn bytes(&self, text: &Spanned<String>) -> Result<usize, ConfigError> {
-        let units = [("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("B", 1.0)];
-        match scaled(&text.value, &units) {
-            Some(bytes) if (1e5..=1e10).contains(&bytes) => Ok(bytes as usize),
-            _ => Err(self.wrong(
-                text.referenced,
-                format!("`{}` is no size for a ring; expected 100kB to 10GB, like 8MB", text.value),
-            )),
-        }
-    }
-}
-
-/// `"10s"` with `("s", 1.0)` is 10. None where the number or the unit can't be read.
-fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let text = text.trim();
-    let unit_start = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let number: f64 = text.get(..unit_start)?.trim().parse().ok()?;
-    let unit = text.get(unit_start..)?;
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
-    Some(number * factor)
-}
-
-/// A path that can't be mistaken for a card's name.
-fn as_path(text: &str) -> String {
-    let is_plain_name = !text.contains('/') && !text.ends_with(".onnx");
-    if is_plain_name { format!("./{text}") } else { text.to_owned() }
-}
-
-fn point([x, y]: [f32; 2]) -> Point {
-    Point::new(x, y)
-}
-
-fn class_names(names: &[String]) -> Vec<ClassName> {
-    names.iter().map(|name| ClassName::new(name)).collect()
 }

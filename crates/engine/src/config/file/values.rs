@@ -1,0 +1,73 @@
+//! Texts that stand for durations, sizes, paths and points.
+
+use std::time::Duration;
+
+use omma_types::{ClassName, Point};
+use serde_saphyr::Spanned;
+
+use super::Check;
+use crate::config::ConfigError;
+
+impl Check<'_> {
+    pub(super) fn duration(&self, text: &Spanned<String>) -> Result<Duration, ConfigError> {
+        let units = [("ms", 0.001), ("s", 1.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+        match scaled(&text.value, &units) {
+            Some(secs) if secs > 0.0 && secs < 1e9 => Ok(Duration::from_secs_f64(secs)),
+            _ => Err(self.wrong(
+                text.referenced,
+                format!(
+                    "`{}` is no duration; expected one like 500ms, 10s, 5min, 2h, 7d",
+                    text.value
+                ),
+            )),
+        }
+    }
+
+    /// The size of a ring in memory.
+    pub(super) fn ring(&self, text: &Spanned<String>) -> Result<usize, ConfigError> {
+        let units = [("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("B", 1.0)];
+        match scaled(&text.value, &units) {
+            Some(bytes) if (1e5..=1e10).contains(&bytes) => Ok(bytes as usize),
+            _ => Err(self.wrong(
+                text.referenced,
+                format!("`{}` is no size for a ring; expected 100kB to 10GB, like 8MB", text.value),
+            )),
+        }
+    }
+
+    /// A size on a disk.
+    pub(super) fn size(&self, text: &Spanned<String>) -> Result<u64, ConfigError> {
+        let units = [("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("B", 1.0)];
+        match scaled(&text.value, &units) {
+            Some(bytes) if (0.0..=1e18).contains(&bytes) => Ok(bytes as u64),
+            _ => Err(self.wrong(
+                text.referenced,
+                format!("`{}` is no size; expected one like 500MB, 20GB, 2TB", text.value),
+            )),
+        }
+    }
+}
+
+/// `"10s"` with `("s", 1.0)` is 10. None where the number or the unit can't be read.
+fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let text = text.trim();
+    let unit_start = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let number: f64 = text.get(..unit_start)?.trim().parse().ok()?;
+    let unit = text.get(unit_start..)?;
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    Some(number * factor)
+}
+
+/// A path that can't be mistaken for a card's name.
+pub(super) fn as_path(text: &str) -> String {
+    let is_plain_name = !text.contains('/') && !text.ends_with(".onnx");
+    if is_plain_name { format!("./{text}") } else { text.to_owned() }
+}
+
+pub(super) fn point([x, y]: [f32; 2]) -> Point {
+    Point::new(x, y)
+}
+
+pub(super) fn class_names(names: &[String]) -> Vec<ClassName> {
+    names.iter().map(|name| ClassName::new(name)).collect()
+}

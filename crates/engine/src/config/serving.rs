@@ -1,0 +1,104 @@
+//! Who listens where, who may ask, and whom Omma tells.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use omma_types::Secret;
+
+/// One listening address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Where.
+    pub address: SocketAddr,
+    /// Whether it may be reached from other machines without any authentication.
+    pub insecure: bool,
+    /// Encryption; none speaks plain text.
+    pub tls: Option<TlsConfig>,
+}
+
+impl Listener {
+    /// A plain listener.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self { address, insecure: false, tls: None }
+    }
+}
+
+/// Encryption of a listener. All files are in PEM form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate, with the chain behind it.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Certificates that sign clients' certificates. Where given, a client needs one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// The gRPC server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcConfig {
+    /// Where it listens.
+    pub listener: Listener,
+    /// Whether an unknown camera is an error also for calls that video-edge-ai-proxy answers
+    /// with an empty picture.
+    pub strict: bool,
+}
+
+/// Somebody who may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenConfig {
+    /// Its name, for messages.
+    pub name: String,
+    /// The token itself.
+    pub secret: Secret,
+    /// What it is good for.
+    pub scopes: Vec<Scope>,
+}
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// To look: pictures, counts, events, footage.
+    Read,
+    /// To change cameras, to start and stop passing on.
+    Control,
+    /// To add annotations.
+    Annotate,
+    /// To read metrics.
+    Metrics,
+    /// Everything.
+    Admin,
+}
+
+impl Scope {
+    /// All scopes.
+    pub const ALL: [Self; 5] =
+        [Self::Read, Self::Control, Self::Annotate, Self::Metrics, Self::Admin];
+
+    /// The word used in every interface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Control => "control",
+            Self::Annotate => "annotate",
+            Self::Metrics => "metrics",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Where annotations are delivered to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotationsConfig {
+    /// An `http://` or `https://` address.
+    pub url: Secret,
+    /// Names the sender.
+    pub key: String,
+    /// Signs what is sent; none sends it unsigned.
+    pub secret: Option<Secret>,
+    /// At most this many in one request.
+    pub batch: usize,
+    /// A request goes out at the latest this long after its first annotation came.
+    pub interval: Duration,
+}
