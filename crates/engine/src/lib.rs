@@ -38,7 +38,9 @@ pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
 pub use pipeline::Pipeline;
-pub use record::Recordings;
+pub use record::{
+    Footage, FootageError, FootageList, FootageRange, FootageReader, Recordings, Timeline,
+};
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

@@ -49,6 +49,9 @@ pub struct FragmentTrack {
     pub timescale: u32,
     /// What it holds.
     pub kind: TrackKind,
+    /// What its edit list cuts off at the beginning, in ticks: a sample of this time is shown
+    /// at zero. Zero without an edit list.
+    pub hidden: i64,
     default_duration: u32,
     default_flags: u32,
 }
@@ -349,9 +352,26 @@ fn tracks(bytes: &[u8], moov: Span) -> Vec<FragmentTrack> {
         let trex = trex(id);
         let default = |at: usize| trex.and_then(|trex| u32_at(bytes, trex.body + at)).unwrap_or(0);
         let (default_duration, default_flags) = (default(12), default(20));
-        Some(FragmentTrack { id, timescale, kind, default_duration, default_flags })
+        let hidden = hidden(bytes, trak).unwrap_or(0);
+        Some(FragmentTrack { id, timescale, kind, hidden, default_duration, default_flags })
     };
     moov.children(bytes).filter(|b| &b.kind == b"trak").filter_map(track).collect()
+}
+
+/// The first media time that a track's edit list shows; empty edits in front of it are waits.
+fn hidden(bytes: &[u8], trak: Span) -> Option<i64> {
+    let elst = trak.child(bytes, b"edts")?.child(bytes, b"elst")?;
+    let entries = u32_at(bytes, elst.body + 4)?.min(16) as usize;
+    let wide = elst.version(bytes) == 1;
+    let time = |entry: usize| {
+        let at = elst.body + 8 + entry * if wide { 20 } else { 12 };
+        if wide {
+            Some(u64_at(bytes, at + 8)?.cast_signed())
+        } else {
+            Some(i64::from(u32_at(bytes, at + 4)?.cast_signed()))
+        }
+    };
+    (0..entries).filter_map(time).find(|time| *time >= 0)
 }
 
 impl Fragment {

@@ -6,11 +6,18 @@
 //! that ranges are found without looking at the disk; files are the truth, and `check` makes
 //! the index agree with them after a crash. `upkeep` removes what is too old or too much.
 
+mod error;
+mod export;
 mod name;
+mod playlist;
+mod ranges;
 mod recordings;
 mod retention;
 mod scan;
 mod segment;
 mod window;
 
+pub use error::FootageError;
+pub use export::{Footage, FootageList, FootageReader};
+pub use ranges::{FootageRange, Timeline};
 pub use recordings::Recordings;
