@@ -15,10 +15,13 @@ mod camera;
 pub mod config;
 mod demand;
 mod error;
+mod feed;
 mod handle;
 mod live;
 mod models;
+mod overlay;
 mod pacer;
+mod pass_through;
 mod pipeline;
 mod pool;
 mod record;
@@ -27,6 +30,7 @@ mod schedule;
 mod shared;
 mod source;
 mod status;
+mod stream;
 mod telemetry;
 mod topology;
 mod totals;
@@ -34,9 +38,11 @@ mod writer;
 
 pub use config::{CameraConfig, Config, ConfigError};
 pub use error::EngineError;
+pub use feed::{HistoryFeed, PacketFeed, Parcel, PictureFeed, Preroll, Waited};
 pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
+pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
 pub use record::{
     Footage, FootageError, FootageList, FootageRange, FootageReader, Recordings, Timeline,
@@ -45,4 +51,5 @@ pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
+pub use stream::RingReport;
 pub use topology::Engine;

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
 use crate::camera::Camera;
-use crate::config::Config;
+use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
@@ -28,7 +28,7 @@ pub(crate) fn random_seed() -> u64 {
 
 pub(crate) struct Shared {
     pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<Camera>>>,
-    pub(crate) config: tokio::sync::Mutex<Config>,
+    pub(crate) overlay: tokio::sync::Mutex<Overlay>,
     pub(crate) store: Store,
     pub(crate) messages: broadcast::Sender<Message>,
     pub(crate) telemetry: Arc<Telemetry>,

@@ -303,10 +303,12 @@ async fn damaged_and_missing_files_end_in_an_error_and_never_in_a_shorter_film()
         complete: true,
     };
     archive.recordings.store().add_segment(&outside).await.unwrap();
-    assert!(archive.export(90_000, 91_000).await.err().unwrap().to_string().contains("leads out"));
+    assert!(
+        archive.export(90_000, 91_000).await.err().unwrap().to_string().contains("lies outside")
+    );
     outside.path = "/etc/hostname".to_owned();
     let id = archive.recordings.store().add_segment(&outside).await.unwrap();
-    assert!(archive.recordings.recorded_file(&archive.camera, id).await.is_err());
+    assert!(archive.recordings.recorded_file(&archive.camera, id, Duration::ZERO).await.is_err());
 }
 
 #[tokio::test]
@@ -315,24 +317,45 @@ async fn a_playlist_plays() {
     let text = archive.recordings.playlist(&archive.camera, at(5000), at(23_000)).await.unwrap();
     assert_eq!(text.matches("#EXTINF:4.000000,").count(), 3, "{text}");
     assert!(text.contains("#EXT-X-PROGRAM-DATE-TIME:2026-11-20T00:00:04.000Z"), "{text}");
+    assert_eq!(text.matches("#EXT-X-DISCONTINUITY").count(), 1, "at the gap: {text}");
     // The files under the names that the playlist has for them.
     let dir = archive.dir.path();
     std::fs::create_dir(dir.join("recordings")).unwrap();
-    for id in 1..=4 {
-        let from = dir.join(format!("door/{}.mp4", id - 1));
-        std::fs::copy(from, dir.join(format!("recordings/{id}.mp4"))).unwrap();
+    for uri in text.lines().filter(|line| line.starts_with("recordings/")) {
+        let name = uri.trim_start_matches("recordings/").trim_end_matches(".mp4");
+        let (id, later) = name.split_once('_').unwrap_or((name, "0"));
+        let (id, later) = (id.parse().unwrap(), later.parse().unwrap());
+        let later = Duration::from_micros(later);
+        let file = archive.recordings.recorded_file(&archive.camera, id, later).await;
+        let file = file.unwrap().unwrap();
+        let bytes = read(&file, 0..u64::MAX);
+        let before = std::fs::metadata(dir.join(format!("door/{}.mp4", id - 1))).unwrap().len();
+        assert_eq!((bytes.len() as u64, file.len()), (before, before));
+        std::fs::write(dir.join(uri), bytes).unwrap();
     }
     std::fs::write(dir.join("list.m3u8"), text).unwrap();
     let gray = "-fps_mode passthrough -pix_fmt gray -f rawvideo gray";
     ffmpeg(dir, &format!("-xerror -i list.m3u8 -map 0:v {gray}"));
     assert_eq!(std::fs::metadata(dir.join("gray")).unwrap().len(), 300 * 160 * 120);
     let id = 2;
-    let file = archive.recordings.recorded_file(&archive.camera, id).await.unwrap().unwrap();
+    let file = archive
+        .recordings
+        .recorded_file(&archive.camera, id, Duration::ZERO)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(read(&file, 0..u64::MAX), std::fs::read(dir.join("door/1.mp4")).unwrap());
     assert_eq!(read(&file, 100..200).len(), 100);
     let nobody = CameraId::new("yard").unwrap();
-    assert!(archive.recordings.recorded_file(&nobody, id).await.unwrap().is_none());
-    assert!(archive.recordings.recorded_file(&archive.camera, 99).await.unwrap().is_none());
+    assert!(archive.recordings.recorded_file(&nobody, id, Duration::ZERO).await.unwrap().is_none());
+    assert!(
+        archive
+            .recordings
+            .recorded_file(&archive.camera, 99, Duration::ZERO)
+            .await
+            .unwrap()
+            .is_none()
+    );
     let none = archive.recordings.playlist(&archive.camera, at(13_000), at(14_000)).await;
     assert_eq!(none.unwrap_err().kind(), ErrorKind::NotFound);
 }

@@ -15,6 +15,7 @@ mod encoder;
 mod error;
 mod fragment;
 mod packet;
+mod pusher;
 mod ring;
 mod source;
 mod spec;
@@ -26,7 +27,8 @@ pub use error::MediaError;
 pub use fragment::{
     Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind,
 };
-pub use packet::{Packet, StreamInfo};
+pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
+pub use pusher::Pusher;
 pub use ring::GopRing;
 pub use source::{Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};

@@ -187,7 +187,8 @@ impl Recordings {
         }
     }
 
-    /// The recorded file `id` of `camera` as it is; none where there is no such.
+    /// The recorded file `id` of `camera`; none where there is no such. `later` moves all its
+    /// times, as the addresses of a playlist ask for; its length stays the same.
     ///
     /// # Errors
     /// The file or the index can't be read.
@@ -195,6 +196,7 @@ impl Recordings {
         &self,
         camera: &CameraId,
         id: i64,
+        later: Duration,
     ) -> Result<Option<Footage>, FootageError> {
         let segment = self.store().segment(id).await?;
         let Some(segment) = segment.filter(|segment| segment.camera == *camera) else {
@@ -204,14 +206,23 @@ impl Recordings {
         let recordings = self.clone();
         blocking(move || {
             let (file, len) = recordings.on_disk(&segment, true)?;
-            let part = Part { file: Arc::new(file), bytes: 0..len, at: 0, later: None };
-            Ok(Some(Footage { camera, start, end, header: Vec::new(), parts: vec![part], len }))
+            let mut part = Part { file: Arc::new(file), bytes: 0..len, at: 0, later: None };
+            let mut bytes = Vec::new();
+            if !later.is_zero() {
+                let header = FragmentHeader::read(&mut part.file.open()?, &part.file.name)?;
+                part.bytes.start = header.len();
+                part.at = header.len();
+                part.later = Some(ticks(&header, i64::try_from(later.as_micros()).unwrap_or(0)));
+                bytes = header.bytes().to_vec();
+            }
+            Ok(Some(Footage { camera, start, end, header: bytes, parts: vec![part], len }))
         })
         .await
     }
 
     /// The footage of `camera` between `from` and `to` as an HLS playlist. Its addresses are
-    /// relative: `recordings/ID.mp4`.
+    /// relative: `recordings/ID.mp4`, or `recordings/ID_MICROSECONDS.mp4` for [`Self::recorded_file`]
+    /// moved by so much.
     ///
     /// # Errors
     /// As [`Self::export`], but for changes of the stream, which a playlist can hold.
@@ -223,33 +234,42 @@ impl Recordings {
     ) -> Result<String, FootageError> {
         let segments = once(self.segments(camera, Some(from), Some(to)).await?);
         let recordings = self.clone();
-        let entries = blocking(move || recordings.entries(&segments)).await?;
+        let entries = blocking(move || recordings.entries(segments)).await?;
         if entries.is_empty() {
             return Err(self.none(camera, from, to).await?);
         }
         Ok(playlist::text(&entries))
     }
 
-    fn entries(&self, segments: &[Segment]) -> Result<Vec<playlist::Entry>, FootageError> {
-        let mut entries = Vec::with_capacity(segments.len());
+    fn entries(&self, segments: Vec<Segment>) -> Result<Vec<playlist::Entry>, FootageError> {
+        let mut looked: Vec<Looked> = Vec::new();
         for segment in segments {
-            let (file, len) = match self.on_disk(segment, false) {
-                // It was given its final name, or removed, a moment ago.
-                Err(_gone) if !segment.complete => continue,
-                other => other?,
-            };
-            let header = match FragmentHeader::read(&mut file.open()?, &file.name) {
-                Err(_unfinished) if !segment.complete => continue,
-                other => other?.len(),
-            };
-            let length = segment.end.since(segment.start);
-            let bytes = segment.bytes.min(len);
-            if bytes > header && !length.is_zero() {
-                let uri = format!("recordings/{}.mp4", segment.id);
-                let start = segment.start;
-                entries.push(playlist::Entry { uri, start, length, header, bytes });
-            }
+            looked.extend(self.look_if_there(segment)?);
         }
+        let known: Vec<Segment> = looked.iter().map(|look| look.segment.clone()).collect();
+        let mut entries = Vec::with_capacity(looked.len());
+        let mut before: Option<(&Looked, i64)> = None;
+        for (look, place) in looked.iter().zip(place(&known)) {
+            let Segment { id, start, end, bytes, .. } = look.segment;
+            let length = end.since(start);
+            let fits = before.is_some_and(|(before, _)| before.fits(look));
+            let joins = fits && before.is_some_and(|(_, reached)| place == reached);
+            // Files begin at their own zero; players want one time for all.
+            let later = u64::try_from(place).unwrap_or(0);
+            let later = if later == 0 { String::new() } else { format!("_{later}") };
+            entries.push(playlist::Entry {
+                uri: format!("recordings/{id}{later}.mp4"),
+                start,
+                length,
+                header: look.header.len(),
+                bytes: bytes.min(look.bytes.end),
+                joins,
+                same_header: fits,
+            });
+            let length = i64::try_from(length.as_micros()).unwrap_or(0);
+            before = Some((look, place.saturating_add(length)));
+        }
+        entries.retain(|entry| entry.bytes > entry.header && !entry.length.is_zero());
         Ok(entries)
     }
 
@@ -296,15 +316,12 @@ impl Recordings {
 
     /// The file of a segment and its length; `hold` keeps it open.
     fn on_disk(&self, segment: &Segment, hold: bool) -> Result<(OnDisk, u64), FootageError> {
-        let mut on_disk =
-            OnDisk { path: self.file(&segment.path), name: segment.path.clone(), open: None };
-        let inside = std::path::Path::new(&segment.path)
-            .components()
-            .all(|part| matches!(part, std::path::Component::Normal(_)));
-        if !inside {
-            let reason = "its path leads out of the folder of recordings".to_owned();
-            return Err(FootageError::File { path: segment.path.clone(), reason });
-        }
+        let name = segment.path.clone();
+        let path = self.file(segment).map_err(|error| FootageError::File {
+            path: name.clone(),
+            reason: error.to_string(),
+        })?;
+        let mut on_disk = OnDisk { path, name, open: None };
         let file = File::open(&on_disk.path).map_err(|error| on_disk.failed(&error))?;
         let len = file.metadata().map_err(|error| on_disk.failed(&error))?.len();
         if hold || !segment.complete {
@@ -323,17 +340,8 @@ impl Recordings {
     ) -> Result<Option<Footage>, FootageError> {
         let mut looked: Vec<Looked> = Vec::new();
         for segment in once(segments) {
-            let finished = segment.complete;
-            let look = match self.look(segment) {
-                Ok(Some(look)) => look,
-                Ok(None) => continue,
-                // It was given its final name, or removed, a moment ago.
-                Err(FootageError::File { .. }) if !finished => continue,
-                Err(error) => return Err(error),
-            };
-            if let Some(first) = looked.first()
-                && (first.segment.stream != look.segment.stream || !first.header.fits(&look.header))
-            {
+            let Some(look) = self.look_if_there(segment)? else { continue };
+            if looked.first().is_some_and(|first| !first.fits(&look)) {
                 let until = look.segment.start;
                 return Err(FootageError::StreamChanged { camera: camera.clone(), until });
             }
@@ -348,6 +356,16 @@ impl Recordings {
             looked.pop();
         }
         Ok(assemble(camera, looked))
+    }
+
+    /// [`Self::look`]; none for a file that was being written and is no longer there under its
+    /// name: it was given its final one, or removed, a moment ago.
+    fn look_if_there(&self, segment: Segment) -> Result<Option<Looked>, FootageError> {
+        let finished = segment.complete;
+        match self.look(segment) {
+            Err(FootageError::File { .. }) if !finished => Ok(None),
+            other => other,
+        }
     }
 
     /// Opens a segment and reads its beginning; none where it holds no fragment yet.
@@ -394,6 +412,15 @@ fn micros(ticks: i64, timescale: u32) -> i64 {
     i64::try_from(micros).unwrap_or(0)
 }
 
+/// Microseconds in the ticks of each track.
+fn ticks(header: &FragmentHeader, micros: i64) -> Vec<(u32, i64)> {
+    let ticks = |scale: u32| {
+        let ticks = (i128::from(micros) * i128::from(scale) + 500_000).div_euclid(1_000_000);
+        i64::try_from(ticks).unwrap_or(0)
+    };
+    header.tracks().iter().map(|track| (track.id, ticks(track.timescale))).collect()
+}
+
 /// When a fragment's first picture is shown by the file's own time, in microseconds.
 fn shown(header: &FragmentHeader, fragment: &Fragment) -> Option<i64> {
     let video = header.video()?;
@@ -417,6 +444,11 @@ struct Looked {
 }
 
 impl Looked {
+    /// Whether the fragments of `other` can stand in one file with these.
+    fn fits(&self, other: &Self) -> bool {
+        self.segment.stream == other.segment.stream && self.header.fits(&other.header)
+    }
+
     fn reader(&self) -> Result<FragmentReader<At>, FootageError> {
         let file = self.file.open()?;
         let mut reader = FragmentReader::new(file, &self.file.name, self.bytes.end)?;
@@ -501,16 +533,11 @@ fn assemble(camera: &CameraId, looked: Vec<Looked>) -> Option<Footage> {
     let own = first.zero;
     for (look, place) in looked.into_iter().zip(places) {
         let later = place.saturating_sub(cut).saturating_add(own - look.zero).saturating_add(room);
-        let ticks = |scale: u32| {
-            let ticks = (i128::from(later) * i128::from(scale) + 500_000).div_euclid(1_000_000);
-            i64::try_from(ticks).unwrap_or(0)
-        };
-        let later = header.tracks().iter().map(|track| (track.id, ticks(track.timescale)));
         let part = Part {
             file: Arc::new(look.file),
             bytes: look.bytes.clone(),
             at,
-            later: Some(later.collect()),
+            later: Some(ticks(&header, later)),
         };
         at += look.bytes.end.saturating_sub(look.bytes.start);
         parts.push(part);
