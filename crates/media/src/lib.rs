@@ -10,10 +10,10 @@
 //! outlives its deadline, and [`Stop`] ends any wait.
 
 mod av;
+mod boxes;
 mod decoder;
 mod encoder;
 mod error;
-mod fragment;
 mod packet;
 mod pusher;
 mod ring;
@@ -22,11 +22,9 @@ mod spec;
 mod stop;
 mod writer;
 
+pub use boxes::{Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind};
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
 pub use error::MediaError;
-pub use fragment::{
-    Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind,
-};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;
 pub use ring::GopRing;
