@@ -57,8 +57,9 @@ pub(crate) fn answer(footage: Footage, asked: &HeaderMap) -> ApiResult<Response>
                 "the part that was asked for lies behind the end",
                 format!("it is {len} bytes long"),
             );
-            return Ok((headers, error.with_status(StatusCode::RANGE_NOT_SATISFIABLE))
-                .into_response());
+            return Ok(
+                (headers, error.with_status(StatusCode::RANGE_NOT_SATISFIABLE)).into_response()
+            );
         }
     };
     put(&mut headers, header::ETAG, &tag);

@@ -12,6 +12,7 @@
 
 pub mod dto;
 mod error;
+mod footage;
 mod guard;
 mod live;
 mod params;

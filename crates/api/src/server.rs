@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::ServeError;
-use crate::rest::{cameras, counts, events, system};
+use crate::rest::{cameras, counts, events, recordings, system};
 use crate::{guard, live, socket, status_page};
 
 /// Connections at a time; more wait in the system's queue.
@@ -82,6 +82,7 @@ impl Ending {
     tags(
         (name = "cameras", description = "How each camera does, what it sees and has counted"),
         (name = "events", description = "What happened, and how often"),
+        (name = "recordings", description = "Footage: when there is some, and the footage itself"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
     )
@@ -96,6 +97,14 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
+        .routes(routes!(events::clip))
+        .routes(routes!(events::snapshot))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::film))
+        .routes(routes!(recordings::playlist))
+        .routes(routes!(recordings::file))
+        .routes(routes!(recordings::history))
+        .routes(routes!(recordings::picture))
         .routes(routes!(counts::list))
         .routes(routes!(socket::open))
         .routes(routes!(live::live))

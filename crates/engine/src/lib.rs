@@ -28,6 +28,7 @@ mod record;
 mod scene;
 mod schedule;
 mod shared;
+mod snapshot;
 mod source;
 mod status;
 mod stream;
@@ -45,8 +46,10 @@ pub use models::Models;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
 pub use record::{
-    Footage, FootageError, FootageList, FootageRange, FootageReader, Recordings, Timeline,
+    CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
+    RecordingStatus, Recordings, Timeline, Trouble,
 };
+pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

@@ -13,6 +13,8 @@ use tokio::sync::broadcast;
 use crate::camera::Camera;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
+use crate::snapshot::Snapshots;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
 use crate::writer::{EventSender, Writer};
@@ -34,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
+    pub(crate) library: Arc<Library>,
+    pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl Shared {

@@ -181,9 +181,9 @@ impl<P: Clone> Shots<P> {
                 self.tracks.remove(&id);
                 continue;
             }
-            let too_soon = self.shrunk.is_some_and(|at| {
-                taken.media >= at && taken.media.since(at) < SHRINK_AFTER
-            });
+            let too_soon = self
+                .shrunk
+                .is_some_and(|at| taken.media >= at && taken.media.since(at) < SHRINK_AFTER);
             let oldest = self.tracks.values_mut().filter_map(|shot| match &shot.image {
                 Image::Decoded(picture) => Some((shot.taken, picture.clone(), shot)),
                 Image::Small(_) => None,
@@ -284,15 +284,12 @@ impl Snapshots {
             let ids = events.clone();
             let job = Job { camera: camera.clone(), events, shot, metrics: Arc::clone(metrics) };
             let full = before > 0 && before + bytes > QUEUE_BYTES;
-            let sent = if full {
-                Err(TrySendError::Full(None))
-            } else {
-                self.queue.try_send(Some(job))
-            };
+            let sent =
+                if full { Err(TrySendError::Full(None)) } else { self.queue.try_send(Some(job)) };
             if sent.is_err() {
                 self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
                 let mut waiting = self.waiting.events.lock();
-                ids.iter().for_each(|id| drop(waiting.remove(id)));
+                waiting.retain(|id| !ids.contains(id));
                 metrics.snapshot_dropped(SnapshotDrop::Busy, ids.len() as u64);
             }
         }
@@ -372,7 +369,7 @@ fn write_all(
         waiting.bytes.fetch_sub(job.shot.bytes, Ordering::Relaxed);
         {
             let mut events = waiting.events.lock();
-            job.events.iter().for_each(|event| drop(events.remove(event)));
+            events.retain(|id| !job.events.contains(id));
         }
         waiting.done.notify_waiters();
     }
@@ -384,8 +381,8 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let unfinished = path.with_extension("part");
-    let written = std::fs::write(&unfinished, bytes)
-        .and_then(|()| std::fs::rename(&unfinished, path));
+    let written =
+        std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
     if written.is_err() {
         // It may not even be there.
         drop(std::fs::remove_file(&unfinished));

@@ -205,8 +205,11 @@ async fn where_there_is_no_footage_the_nearest_is_told() {
         "the future is no gap"
     );
     assert_eq!((list.oldest, list.newest), (Some(at(0)), Some(at(26_000))));
-    assert!(archive.recordings.covers(&archive.camera, at(11_999)).await.unwrap());
-    assert!(!archive.recordings.covers(&archive.camera, at(12_000)).await.unwrap());
+    let moment = |millis| (archive.camera.clone(), at(millis));
+    let nobody = (CameraId::new("nobody").unwrap(), at(1));
+    let moments = [moment(11_999), moment(12_000), nobody, moment(0), moment(22_001)];
+    let covered = archive.recordings.cover(&moments).await.unwrap();
+    assert_eq!(covered, [true, false, false, true, true]);
 }
 
 #[tokio::test]

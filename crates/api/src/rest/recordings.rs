@@ -1,14 +1,16 @@
 //! `/api/v1/cameras/{name}/recordings` and what hangs on it: when there is footage, and the
 //! footage itself, as a file, as a playlist, and the last seconds as pictures.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use omma_types::{CameraId, Clock as _, Size, SystemClock, WallTime};
+use omma_types::{CameraId, Clock as _, SystemClock, WallTime};
 use serde::Deserialize;
-use std::time::Duration;
 use utoipa::IntoParams;
 
 use crate::dto::{ErrorBody, HistoryDto, RecordingsDto};
@@ -31,16 +33,17 @@ impl FromRequestParts<App> for Recorded {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
         // The path may hold more than the name.
-        let path = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, app)
-            .await
-            .map_err(|rejection| {
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await.map_err(
+            |rejection| {
                 let hint = "a camera's name is made of A-Z a-z 0-9 _ -";
                 ApiError::invalid(rejection.body_text(), hint)
-            })?;
+            },
+        )?;
         let name = path.get("name").map(String::as_str).unwrap_or_default();
         let known = configured(&app.handle);
         let Ok(id) = CameraId::new(name) else { return Err(ApiError::no_camera(name, &known)) };
-        let is_known = known.contains(&id) || app.handle.recordings().cameras().await?.contains(&id);
+        let is_known =
+            known.contains(&id) || app.handle.recordings().cameras().await?.contains(&id);
         if is_known { Ok(Self(id)) } else { Err(ApiError::no_camera(name, &known)) }
     }
 }
@@ -275,12 +278,9 @@ pub(crate) async fn picture(
     };
     drop(past);
     let taken = picture.stamp().wall;
-    let bytes = tokio::task::spawn_blocking(move || {
-        let size = width.map(|width| Size::new(width, picture.stamp().size.height));
-        omma_engine::jpeg(&picture, size, quality)
-    });
-    let bytes = bytes.await.map_err(|_panic| {
-        ApiError::internal("drawing the picture panicked; see the log")
-    })??;
+    let bytes = tokio::task::spawn_blocking(move || omma_engine::jpeg(&picture, width, quality));
+    let bytes = bytes
+        .await
+        .map_err(|_panic| ApiError::internal("drawing the picture panicked; see the log"))??;
     Ok(footage::picture(bytes, Some(taken)))
 }

@@ -280,7 +280,8 @@ impl Check<'_> {
                 }
                 let (id, end, bytes) = (row.id, row.start + found.length, found.good_bytes);
                 self.ask(async |store| store.grow_segment(id, end, bytes, true).await)?;
-                let done = if length > bytes { "cut to its last whole fragment" } else { "finished" };
+                let done =
+                    if length > bytes { "cut to its last whole fragment" } else { "finished" };
                 self.note(&row.path, trouble, Some(done));
                 Ok(())
             }

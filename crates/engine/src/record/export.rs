@@ -24,7 +24,10 @@ use super::{Recordings, playlist};
 
 /// Files that one answer is made of at most: a month of segments of a minute, half a day of
 /// groups of pictures.
-pub const MAX_FILES: u32 = 50_000;
+pub(super) const MAX_FILES: u32 = 50_000;
+
+/// Files that are looked at together when moments are looked for in them.
+const AT_ONCE: u32 = 500;
 
 /// Read and handed on at once.
 const CHUNK: usize = 256 * 1024;
@@ -151,18 +154,46 @@ impl Recordings {
         Ok(self.store().recorded_cameras().await?)
     }
 
-    /// Whether there is footage of `camera` at `time`.
+    /// Whether there is footage of each of these moments.
     ///
     /// # Errors
     /// The index can't be read.
-    pub async fn covers(&self, camera: &CameraId, time: WallTime) -> Result<bool, FootageError> {
+    pub async fn cover(&self, moments: &[(CameraId, WallTime)]) -> Result<Vec<bool>, FootageError> {
+        let mut cover = vec![false; moments.len()];
+        let recorded = self.cameras().await?;
+        for camera in recorded {
+            let own = || moments.iter().filter(|(of, _)| *of == camera).map(|(_, at)| *at);
+            let (Some(first), Some(last)) = (own().min(), own().max()) else { continue };
+            let segments = self.segments_between(&camera, first, last, AT_ONCE).await?;
+            let all_known = segments.len() < AT_ONCE as usize;
+            for ((of, at), covered) in moments.iter().zip(&mut cover) {
+                if *of != camera {
+                    continue;
+                }
+                let here = |segment: &Segment| segment.start <= *at && *at < segment.end;
+                *covered = segments.iter().any(here)
+                    || (!all_known
+                        && !self.segments_between(&camera, *at, *at, 1).await?.is_empty());
+            }
+        }
+        Ok(cover)
+    }
+
+    /// At most `limit` segments with footage from `first` to `last`, both included.
+    async fn segments_between(
+        &self,
+        camera: &CameraId,
+        first: WallTime,
+        last: WallTime,
+        limit: u32,
+    ) -> Result<Vec<Segment>, FootageError> {
         let query = SegmentQuery {
             cameras: vec![camera.clone()],
-            from: Some(time),
-            to: Some(time + Duration::from_micros(1)),
-            limit: Some(1),
+            from: Some(first),
+            to: Some(last + Duration::from_micros(1)),
+            limit: Some(limit),
         };
-        Ok(!self.store().segments(&query).await?.is_empty())
+        Ok(self.store().segments(&query).await?)
     }
 
     /// The footage of `camera` from the keyframe at or before `from` up to `to`, as far as it

@@ -125,8 +125,12 @@ impl Index {
         let settled = async {
             loop {
                 let done = self.done.notified();
-                let is_settled =
-                    self.waiting.lock().entries.values().all(|entry| entry.written == entry.version);
+                let is_settled = self
+                    .waiting
+                    .lock()
+                    .entries
+                    .values()
+                    .all(|entry| entry.written == entry.version);
                 if is_settled {
                     return;
                 }

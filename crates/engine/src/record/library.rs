@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use omma_store::{Segment, Store};
 use omma_types::CameraId;
@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::disk::{Space, bytes_text};
 use super::index::Index;
+use super::recorder::Inbox;
 use super::recordings::Recordings;
 use super::retention::{Held, oldest_for};
 use crate::EngineError;
@@ -54,6 +55,8 @@ pub(crate) struct Library {
     lock: Mutex<Option<File>>,
     /// One at a time makes room.
     room: Mutex<()>,
+    /// Those who want to know of their cameras' events.
+    listeners: Mutex<BTreeMap<CameraId, Weak<Inbox>>>,
 }
 
 impl Library {
@@ -73,12 +76,33 @@ impl Library {
             begun: Mutex::new(Some(BTreeSet::new())),
             lock: Mutex::new(None),
             room: Mutex::new(()),
+            listeners: Mutex::default(),
         }
     }
 
     /// What was recorded.
     pub(crate) fn recordings(&self) -> &Recordings {
         &self.recordings
+    }
+
+    /// Something was seen in a picture that arrived at `arrival`: in mode `events` the
+    /// footage around it is kept.
+    pub(crate) fn event(&self, camera: &CameraId, arrival: Instant) {
+        let inbox = self.listeners.lock().get(camera).and_then(Weak::upgrade);
+        if let Some(inbox) = inbox {
+            inbox.event(arrival);
+        }
+    }
+
+    pub(super) fn listen(&self, camera: &CameraId, inbox: &Arc<Inbox>) {
+        let mut listeners = self.listeners.lock();
+        listeners.retain(|_, inbox| inbox.strong_count() > 0);
+        listeners.insert(camera.clone(), Arc::downgrade(inbox));
+    }
+
+    /// Waits until the index knows of all files, at most `within`.
+    pub(crate) async fn settle(&self, within: Duration) {
+        self.index.settle(within).await;
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -100,7 +124,7 @@ impl Library {
     }
 
     /// From now on this camera's footage is kept so long.
-    pub(super) fn set_limits(&self, camera: &CameraId, config: Option<&RecordConfig>) {
+    pub(crate) fn set_limits(&self, camera: &CameraId, config: Option<&RecordConfig>) {
         let mut limits = self.limits.lock();
         match config {
             Some(config) => {

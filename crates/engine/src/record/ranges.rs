@@ -18,7 +18,7 @@ use omma_store::Segment;
 use omma_types::WallTime;
 
 /// Less than this between two segments is no gap: arrival times jitter.
-pub const GAP: Duration = Duration::from_millis(200);
+pub(super) const GAP: Duration = Duration::from_millis(200);
 
 /// Segments of which one follows the other may disagree with the clock by so much. The
 /// recorder begins anew when media time and clock are half a second apart.
@@ -50,7 +50,7 @@ pub struct Timeline {
 
 /// Puts `segments`, sorted by start, on one line of time between `from` and `to`; an end that
 /// is not given is that of the footage. Gaps are longer than `tolerance`.
-pub fn timeline(
+pub(super) fn timeline(
     segments: &[Segment],
     (from, to): (Option<WallTime>, Option<WallTime>),
     tolerance: Duration,

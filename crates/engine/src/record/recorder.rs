@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use omma_media::Packet;
-use omma_types::{CameraId, Clock as _, Event, EventKind, SystemClock};
+use omma_types::CameraId;
 use parking_lot::{Condvar, Mutex};
 
 use super::library::Library;
@@ -19,6 +19,7 @@ use crate::config::{RecordConfig, RecordMode, SegmentLength};
 use crate::error::EngineError;
 use crate::feed::{PacketFeed, Parcel, Preroll, Waited};
 use crate::shared::random_seed;
+use crate::telemetry::CameraMetrics;
 
 /// After a failure recording is tried again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -29,36 +30,51 @@ const TURN: Duration = Duration::from_millis(200);
 /// What is asked of the past beyond what is wanted: detecting takes its time.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// An event that tells of a moment longer ago is no reason to look further back.
-const MAX_LATENCY: Duration = Duration::from_secs(20);
+/// Groups of pictures longer than this are not waited for.
+const MAX_GROUP: Duration = Duration::from_secs(20);
 
 /// What may be held back between two events, in bytes; with more, the file ends.
 const MAX_HELD: usize = 64 << 20;
 
-/// Opens the way to a camera's packets; none while there is no such camera.
-pub(crate) type Feeds = Box<dyn Fn(Preroll) -> Option<PacketFeed> + Send>;
+/// A camera that sends nothing for so long gets its file finished.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Opens the way to a camera's packets.
+pub(crate) type Feeds = Box<dyn Fn(Preroll) -> PacketFeed + Send>;
 
 /// Keeps a camera's footage until it is stopped.
 pub(crate) struct Recorder {
     inbox: Arc<Inbox>,
     state: Arc<RecordingState>,
-    library: Arc<Library>,
     camera: CameraId,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What others tell the thread.
 #[derive(Default)]
-struct Inbox {
+pub(super) struct Inbox {
     news: Mutex<News>,
     bell: Condvar,
 }
 
 #[derive(Default)]
 struct News {
-    /// When the newest event came, and how long it took from the moment that it tells of.
-    event: Option<(Instant, Duration)>,
+    /// When the pictures of the first and the last new event arrived.
+    events: Option<(Instant, Instant)>,
     is_over: bool,
+}
+
+impl Inbox {
+    /// Something was seen in a picture that arrived at `arrival`.
+    pub(super) fn event(&self, arrival: Instant) {
+        let mut news = self.news.lock();
+        news.events = Some(match news.events {
+            Some((first, last)) => (first.min(arrival), last.max(arrival)),
+            None => (arrival, arrival),
+        });
+        drop(news);
+        self.bell.notify_one();
+    }
 }
 
 impl Recorder {
@@ -68,16 +84,22 @@ impl Recorder {
         config: &RecordConfig,
         feeds: Feeds,
         library: &Arc<Library>,
+        metrics: Arc<CameraMetrics>,
     ) -> Result<Self, EngineError> {
-        library.set_limits(camera, Some(config));
-        let state = RecordingState::new(camera.clone(), library.events.clone(), random_seed());
-        let state = Arc::new(state);
+        let state = Arc::new(RecordingState::new(
+            camera.clone(),
+            library.events.clone(),
+            random_seed(),
+            Arc::clone(&metrics),
+        ));
         let inbox = Arc::new(Inbox::default());
+        library.listen(camera, &inbox);
         let length = match config.segment {
             SegmentLength::Duration(length) => Length::Time(length),
             SegmentLength::Gop => Length::Group,
         };
-        let tape = Tape::new(camera.clone(), length, Arc::clone(library), Arc::clone(&state));
+        let tape =
+            Tape::new(camera.clone(), length, Arc::clone(library), Arc::clone(&state), metrics);
         let window = match config.mode {
             RecordMode::Always => None,
             RecordMode::Events => Some(EventWindow::new(config.before, config.after)),
@@ -103,30 +125,7 @@ impl Recorder {
                 what: format!("cannot start the thread that records camera `{camera}`"),
                 source,
             })?;
-        Ok(Self {
-            inbox,
-            state,
-            library: Arc::clone(library),
-            camera: camera.clone(),
-            thread: Mutex::new(Some(thread)),
-        })
-    }
-
-    /// Something happened on the camera: in mode `events` its footage is kept.
-    pub(crate) fn event(&self, event: &Event) {
-        let is_of_camera = matches!(
-            event.kind,
-            EventKind::CameraState { .. } | EventKind::RecordingState { .. }
-        );
-        if is_of_camera {
-            return;
-        }
-        let latency = SystemClock.wall().since(event.wall).min(MAX_LATENCY);
-        let mut news = self.inbox.news.lock();
-        let latency = news.event.map_or(latency, |(_, before)| before.max(latency));
-        news.event = Some((Instant::now(), latency));
-        drop(news);
-        self.inbox.bell.notify_one();
+        Ok(Self { inbox, state, camera: camera.clone(), thread: Mutex::new(Some(thread)) })
     }
 
     /// Whether footage is being kept.
@@ -144,7 +143,6 @@ impl Recorder {
             tracing::error!(camera = %self.camera, "the recorder's thread ended in a panic");
         }
         if let Some(reason) = reason {
-            self.library.set_limits(&self.camera, None);
             self.state.off(reason);
         }
     }
@@ -179,7 +177,7 @@ impl Group {
     fn note(&mut self, packet: &Packet) {
         if packet.keyframe {
             let length = self.keyframe.map(|last| packet.arrival.saturating_duration_since(last));
-            self.longest = self.longest.max(length.unwrap_or_default()).min(MAX_LATENCY);
+            self.longest = self.longest.max(length.unwrap_or_default()).min(MAX_GROUP);
             self.keyframe = Some(packet.arrival);
         }
     }
@@ -194,7 +192,7 @@ impl Worker {
                 Ok(Err(error)) => self.state.failed(&error.to_string()),
                 Err(_panic) => self.state.failed("its thread panicked; see the log"),
             }
-            self.tape.interrupt(Instant::now());
+            self.tape.interrupt();
             self.clear_held();
             self.failed.get_or_insert_with(Instant::now);
             // A disk that is full may have to be made empty by whoever is asked first.
@@ -213,12 +211,7 @@ impl Worker {
             return Err(TapeError::NoRoom(error.to_string()));
         }
         while let Some(preroll) = self.wait_until_wanted() {
-            let Some(mut feed) = (self.feeds)(preroll) else {
-                if self.rest(RETRY_AFTER) {
-                    return Ok(());
-                }
-                continue;
-            };
+            let mut feed = (self.feeds)(preroll);
             if self.record(&mut feed)? {
                 return Ok(());
             }
@@ -237,9 +230,10 @@ impl Worker {
             let Some(window) = &mut self.window else {
                 return Some(missed.map_or(Preroll::Group, Preroll::Past));
             };
-            if let Some((at, latency)) = news.event.take() {
-                window.event(at);
-                return Some(Preroll::Past(self.before + latency.max(missed.unwrap_or_default())));
+            if let Some((first, last)) = news.events.take() {
+                window.event(last);
+                let past = first.elapsed().max(missed.unwrap_or_default());
+                return Some(Preroll::Past(self.before + past));
             }
             if window.is_open() {
                 return Some(Preroll::Past(self.before + missed.unwrap_or_default()));
@@ -251,18 +245,23 @@ impl Worker {
     /// Records what a feed gives. True at the end of all; false when this feed is over or
     /// nothing more is wanted.
     fn record(&mut self, feed: &mut PacketFeed) -> Result<bool, TapeError> {
+        let mut heard = Instant::now();
         loop {
             {
                 let mut news = self.inbox.news.lock();
                 if news.is_over {
                     return Ok(true);
                 }
-                if let (Some(window), Some((at, _))) = (&mut self.window, news.event.take()) {
-                    window.event(at);
+                if let (Some(window), Some((_, last))) = (&mut self.window, news.events.take()) {
+                    window.event(last);
                 }
             }
             let now = Instant::now();
             let due = self.tape.due().map_or(TURN, |due| due.saturating_duration_since(now));
+            if now.saturating_duration_since(heard) >= SILENCE {
+                heard = now;
+                self.tape.pause(now)?;
+            }
             match feed.wait(due.min(TURN)) {
                 Waited::Got(Parcel::Stream(info)) => {
                     self.keep_held()?;
@@ -274,6 +273,7 @@ impl Worker {
                     self.tape.missed(packets, Instant::now())?;
                 }
                 Waited::Got(Parcel::Packet(packet)) => {
+                    heard = now;
                     if !self.packet(packet)? {
                         self.clear_held();
                         return self.tape.end(Instant::now()).map(|()| false);
@@ -300,7 +300,7 @@ impl Worker {
             Wanted::Keep => {
                 self.keep_held()?;
                 self.tape.packet(&packet, Instant::now())?;
-                if self.tape.is_open() {
+                if self.tape.is_writing() {
                     self.failed = None;
                 }
                 return Ok(true);

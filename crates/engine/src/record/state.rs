@@ -1,9 +1,12 @@
 //! Whether a camera's footage is being kept, for people, and the events that say so.
 
-use omma_types::{CameraId, Clock as _, Event, EventIds, EventKind, MediaTime, SystemClock, WallTime};
+use std::sync::Arc;
+
+use omma_types::{CameraId, Clock as _, EventIds, EventKind, SystemClock, WallTime};
 use parking_lot::Mutex;
 
-use crate::writer::EventSender;
+use crate::telemetry::CameraMetrics;
+use crate::writer::{EventSender, of_camera};
 
 /// Whether a camera's footage is being kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +25,20 @@ pub(super) struct RecordingState {
     status: Mutex<RecordingStatus>,
     ids: Mutex<EventIds>,
     events: EventSender,
+    metrics: Arc<CameraMetrics>,
 }
 
 impl RecordingState {
-    pub(super) fn new(camera: CameraId, events: EventSender, seed: u64) -> Self {
-        let status = RecordingStatus {
-            state: "off",
-            reason: String::new(),
-            since: SystemClock.wall(),
-        };
+    pub(super) fn new(
+        camera: CameraId,
+        events: EventSender,
+        seed: u64,
+        metrics: Arc<CameraMetrics>,
+    ) -> Self {
+        let status =
+            RecordingStatus { state: "off", reason: String::new(), since: SystemClock.wall() };
         let ids = Mutex::new(EventIds::new(seed));
-        Self { camera, status: Mutex::new(status), ids, events }
+        Self { camera, status: Mutex::new(status), ids, events, metrics }
     }
 
     pub(super) fn status(&self) -> RecordingStatus {
@@ -72,20 +78,9 @@ impl RecordingState {
             }
             *status = RecordingStatus { state, reason: reason.to_owned(), since: wall };
         }
-        let event = Event {
-            id: self.ids.lock().next(wall),
-            camera: self.camera.clone(),
-            kind: EventKind::RecordingState { state, reason: reason.to_owned() },
-            rule: None,
-            track: None,
-            class: None,
-            score: None,
-            rect: None,
-            media: MediaTime::ZERO,
-            wall,
-            path: Vec::new(),
-            attributes: std::collections::BTreeMap::new(),
-        };
+        self.metrics.recording.set(f64::from(u8::from(state == "recording")));
+        let kind = EventKind::RecordingState { state, reason: reason.to_owned() };
+        let event = of_camera(self.ids.lock().next(wall), &self.camera, kind, wall);
         self.events.send(event, None);
         true
     }

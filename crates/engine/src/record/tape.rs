@@ -19,6 +19,7 @@ use super::library::Library;
 use super::name;
 use super::segment::{FRAGMENT, Length, Moment, SegmentPlan, Step};
 use super::state::RecordingState;
+use crate::telemetry::CameraMetrics;
 
 /// How often what was written is made to survive a loss of power.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -34,11 +35,7 @@ const TWINS: u32 = 100;
 pub(super) enum TapeError {
     /// The disk refuses.
     #[error("cannot {what} {path}: {source}")]
-    Disk {
-        what: &'static str,
-        path: String,
-        source: io::Error,
-    },
+    Disk { what: &'static str, path: String, source: io::Error },
     /// There is less space than is to stay free.
     #[error("{0}")]
     NoRoom(String),
@@ -66,7 +63,7 @@ pub(super) struct Tape {
     written: Option<Written>,
     /// The plan was interrupted, not the stream: what comes may still follow what is there.
     may_follow: bool,
-    lost: u64,
+    metrics: Arc<CameraMetrics>,
 }
 
 struct Stream {
@@ -100,6 +97,7 @@ impl Tape {
         length: Length,
         library: Arc<Library>,
         state: Arc<RecordingState>,
+        metrics: Arc<CameraMetrics>,
     ) -> Self {
         Self {
             camera,
@@ -111,7 +109,7 @@ impl Tape {
             open: None,
             written: None,
             may_follow: false,
-            lost: 0,
+            metrics,
         }
     }
 
@@ -131,11 +129,10 @@ impl Tape {
 
     /// Packets are missing: what comes follows nothing.
     pub(super) fn missed(&mut self, packets: u64, now: Instant) -> Result<(), TapeError> {
-        self.lost += packets;
+        self.metrics.recording_lost.increment(packets);
         tracing::warn!(
             camera = %self.camera,
             packets,
-            all = self.lost,
             "packets were not recorded because the disk is slow"
         );
         let ended = self.end(now);
@@ -169,7 +166,7 @@ impl Tape {
         if let Err(error) = open.muxer.push(packet) {
             // One packet that fits nowhere must not cost the next group of pictures.
             tracing::warn!(camera = %self.camera, %error, "a segment ends early");
-            self.interrupt(now);
+            self.interrupt();
             return Ok(());
         }
         open.gathering.get_or_insert(now);
@@ -194,9 +191,17 @@ impl Tape {
         Some(self.open.as_ref()?.gathering? + FRAGMENT)
     }
 
-    /// Whether a file is open.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
+    /// Whether something of the newest segment is on disk.
+    pub(super) fn is_writing(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.file.is_some())
+    }
+
+    /// The camera is silent: nobody shall wait for its file to end.
+    pub(super) fn pause(&mut self, now: Instant) -> Result<(), TapeError> {
+        let ended = self.end(now);
+        self.plan.interrupt();
+        self.may_follow = true;
+        ended
     }
 
     /// Writes what is gathered and finishes the file.
@@ -208,10 +213,11 @@ impl Tape {
 
     /// Finishes the file as it is on disk. The next one begins at the next keyframe that is not
     /// on disk yet.
-    pub(super) fn interrupt(&mut self, now: Instant) {
-        // What failed was reported; what is gathered can't be written or follows a mistake.
-        drop(now);
-        drop(self.finish());
+    pub(super) fn interrupt(&mut self) {
+        // What is gathered can't be written, or follows a mistake.
+        if let Err(error) = self.finish() {
+            tracing::warn!(camera = %self.camera, %error, "a segment is mended at the next start");
+        }
         self.plan.interrupt();
         self.may_follow = true;
     }
@@ -284,6 +290,7 @@ impl Tape {
             self.write(&fragment)?;
         }
         self.state.recording();
+        self.metrics.recorded_bytes.increment(fragment.len() as u64);
         let Some(open) = &mut self.open else { return Ok(()) };
         open.end = open.muxer.end();
         if let (Some(seq), Some(stream)) = (open.video_seq, &self.stream) {

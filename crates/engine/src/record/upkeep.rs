@@ -67,7 +67,9 @@ fn run(library: &Library, stop: &Stop) {
                     tracing::warn!(%camera, reason, "old footage stays for now");
                 }
             }
-            if !library.limits().is_empty() && let Err(reason) = library.keep_free() {
+            if !library.limits().is_empty()
+                && let Err(reason) = library.keep_free()
+            {
                 tracing::warn!(reason, "the disk is short of space");
             }
             if snapshots <= Instant::now() {

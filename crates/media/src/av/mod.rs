@@ -6,9 +6,11 @@
 //! FFmpeg object, frees it exactly once and hands out nothing that can outlive it.
 #![expect(unsafe_code, reason = "FFmpeg is a C library")]
 
+mod audio;
 mod codec;
 mod dict;
 mod frame;
+mod header;
 mod input;
 mod log;
 mod output;
@@ -20,8 +22,10 @@ use std::sync::Once;
 
 use ffmpeg_next::ffi;
 
+pub(crate) use audio::{AacEncoder, Samples, samples_of};
 pub(crate) use codec::{CodecParameters, DecoderContext, EncoderContext, EncoderSettings};
 pub(crate) use frame::{AvFrame, FramePool};
+pub(crate) use header::{Track, mp4_header};
 pub(crate) use input::{AudioStream, Input, Interrupt, VideoStream};
 pub(crate) use output::Output;
 pub(crate) use packet::AvPacket;

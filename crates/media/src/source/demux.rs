@@ -159,13 +159,14 @@ impl Demuxed {
                 return Err(MediaError::stopped(self.spec.name()));
             }
             match self.input.read(&mut packet) {
+                // What comes once the time is up is half a packet, or what a parser held back
+                // for as long; or sound, with which FFmpeg never looks at the clock.
+                Ok(()) if self.input.interrupt().has_expired() => {
+                    return Err(self.read_error(AvError::GIVEN_UP));
+                }
                 Ok(()) if packet.stream_index() == self.stream.index => {
                     self.without_picture = Duration::ZERO;
                     return Ok(Some((Medium::Video, packet)));
-                }
-                // FFmpeg does not look at the clock while there is always something to read.
-                Ok(()) if self.input.interrupt().has_expired() => {
-                    return Err(self.read_error(AvError::GIVEN_UP));
                 }
                 Ok(()) if Some(packet.stream_index()) == audio => {
                     self.without_picture += began.elapsed();
