@@ -26,12 +26,10 @@ pub enum EngineError {
         reason: String,
     },
     /// A camera sends packets, but no news.
-    #[error("camera `{camera}`: {what}; switch it off and on if this happens again")]
+    #[error("camera `{camera}` repeats the same pictures; opening it again")]
     Frozen {
         /// The camera.
         camera: String,
-        /// What stands still.
-        what: &'static str,
     },
     /// A source can't be understood.
     #[error("camera `{camera}`: {reason}")]
@@ -65,6 +63,9 @@ pub enum EngineError {
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] omma_store::StoreError),
+    /// A system that is to be told can't be.
+    #[error(transparent)]
+    Bus(#[from] omma_bus::BusError),
     /// Two rules of a camera can't stand beside each other.
     #[error("camera `{camera}`: {source}")]
     Rule {
@@ -132,6 +133,7 @@ impl EngineError {
             Self::Media(error) => error.kind(),
             Self::Infer(error) => error.kind(),
             Self::Store(error) => error.kind(),
+            Self::Bus(error) => error.kind(),
             Self::System { .. } => ErrorKind::Internal,
         }
     }

@@ -9,6 +9,7 @@ use omma_store::{CameraChange, Store};
 use omma_types::{Analysis, CameraId, Event, WallTime};
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, PassThroughConfig, Rate};
 use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
@@ -19,6 +20,7 @@ use crate::record::{RecordingStatus, Recordings};
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
+use crate::telemetry::PortMetrics;
 use crate::{Config, EngineError};
 
 /// A way to a running engine.
@@ -134,9 +136,25 @@ impl Handle {
         })
     }
 
+    /// What other programs found out, on its way to a webhook.
+    pub fn annotations(&self) -> &Annotations {
+        &self.shared.annotations
+    }
+
     /// The store of events and counts.
     pub fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    /// The configuration file as it was read last, without what was changed at run time. Never
+    /// waits for a change under way, so that a token that was taken back is refused at once.
+    pub fn config_file(&self) -> Arc<Config> {
+        Arc::clone(&self.shared.file.read())
+    }
+
+    /// Where a server counts what happens at the port that the configuration calls `name`.
+    pub fn port_metrics(&self, name: &'static str) -> PortMetrics {
+        self.shared.telemetry.port(name)
     }
 
     /// All metrics in Prometheus' text format.

@@ -10,12 +10,14 @@
 
 mod analyst;
 pub mod analyze;
+pub mod annotations;
 mod backoff;
 mod camera;
 pub mod config;
 mod demand;
 mod error;
 mod feed;
+mod forgetting;
 mod handle;
 mod live;
 mod models;
@@ -55,4 +57,5 @@ pub use status::{
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
 pub use stream::RingReport;
+pub use telemetry::{PortMetrics, Refused};
 pub use topology::Engine;

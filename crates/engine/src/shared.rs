@@ -10,7 +10,10 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
+use crate::config::Config;
+use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::record::{Library, Upkeep};
@@ -31,6 +34,9 @@ pub(crate) fn random_seed() -> u64 {
 pub(crate) struct Shared {
     pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<Camera>>>,
     pub(crate) overlay: tokio::sync::Mutex<Overlay>,
+    /// The configuration file as it was read last, for those who can't wait until it has taken
+    /// effect.
+    pub(crate) file: RwLock<Arc<Config>>,
     pub(crate) store: Store,
     pub(crate) messages: broadcast::Sender<Message>,
     pub(crate) telemetry: Arc<Telemetry>,
@@ -39,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) library: Arc<Library>,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) upkeep: Upkeep,
+    pub(crate) annotations: Annotations,
+    pub(crate) forgetting: Option<Forgetting>,
 }
 
 impl Shared {

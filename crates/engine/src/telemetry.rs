@@ -67,6 +67,73 @@ impl SnapshotDrop {
     }
 }
 
+/// Why a port did not let somebody through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No token was sent where one is needed.
+    NoToken,
+    /// The token is not one of those configured.
+    WrongToken,
+    /// The token is not good for what was asked.
+    MissingScope,
+    /// The server was asked under a foreign name, or by a page of another site.
+    ForeignSite,
+    /// The client's certificate is missing, expired, or of a foreign issuer.
+    Certificate,
+    /// The client does not speak TLS, or fails at it.
+    Handshake,
+    /// The client did not come to an end with the handshake.
+    Timeout,
+}
+
+impl Refused {
+    const ALL: [Self; 7] = [
+        Self::NoToken,
+        Self::WrongToken,
+        Self::MissingScope,
+        Self::ForeignSite,
+        Self::Certificate,
+        Self::Handshake,
+        Self::Timeout,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::MissingScope => "missing_scope",
+            Self::ForeignSite => "foreign_site",
+            Self::Certificate => "certificate",
+            Self::Handshake => "handshake",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// The metrics of one listening port.
+#[derive(Clone)]
+pub struct PortMetrics {
+    connections: Gauge,
+    refused: [Counter; Refused::ALL.len()],
+}
+
+impl PortMetrics {
+    /// Counts one that was not let through.
+    pub fn refuse(&self, reason: Refused) {
+        self.refused[reason as usize].increment(1);
+    }
+
+    /// A connection was taken; call [`Self::closed`] when it ends.
+    pub fn opened(&self) {
+        self.connections.increment(1.0);
+    }
+
+    /// A connection ended.
+    pub fn closed(&self) {
+        self.connections.decrement(1.0);
+    }
+}
+
 /// All metrics of one engine.
 pub(crate) struct Telemetry {
     recorder: PrometheusRecorder,
@@ -103,6 +170,55 @@ pub(crate) struct CameraMetrics {
     camera: CameraId,
 }
 
+/// Why an annotation was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It breaks a rule.
+    Invalid,
+    /// Too many wait.
+    Full,
+    /// The store did not take it.
+    Store,
+    /// Nobody to deliver it to.
+    NoTarget,
+}
+
+impl Refusal {
+    const ALL: [Self; 4] = [Self::Invalid, Self::Full, Self::Store, Self::NoTarget];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Full => "full",
+            Self::Store => "store",
+            Self::NoTarget => "no_target",
+        }
+    }
+}
+
+/// The metrics of annotations and their delivery.
+#[derive(Clone)]
+pub(crate) struct AnnotationMetrics {
+    pub(crate) waiting: Gauge,
+    pub(crate) dead: Gauge,
+    pub(crate) delivered: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) buried: Counter,
+    pub(crate) forgotten: Counter,
+    received: Counter,
+    refused: [Counter; Refusal::ALL.len()],
+}
+
+impl AnnotationMetrics {
+    pub(crate) fn received(&self, count: u64) {
+        self.received.increment(count);
+    }
+
+    pub(crate) fn refused(&self, reason: Refusal) {
+        self.refused[reason as usize].increment(1);
+    }
+}
+
 impl Telemetry {
     pub(crate) fn new() -> Arc<Self> {
         let buckets = Matcher::Suffix("_seconds".to_owned());
@@ -137,6 +253,46 @@ impl Telemetry {
             self.memory_bytes.set(bytes as f64);
         }
         self.handle.render()
+    }
+
+    /// The metrics of the port that the configuration calls `name`.
+    pub(crate) fn port(&self, name: &'static str) -> PortMetrics {
+        let key = |metric: &'static str, reason: Option<&'static str>| {
+            let mut labels = vec![Label::new("port", name)];
+            labels.extend(reason.map(|reason| Label::new("reason", reason)));
+            Key::from_parts(metric, labels)
+        };
+        let refused = |reason: Refused| {
+            let key = key("omma_port_refused_total", Some(reason.as_str()));
+            self.recorder.register_counter(&key, &METADATA)
+        };
+        PortMetrics {
+            connections: self
+                .recorder
+                .register_gauge(&key("omma_port_connections", None), &METADATA),
+            refused: Refused::ALL.map(refused),
+        }
+    }
+
+    pub(crate) fn annotations(&self) -> AnnotationMetrics {
+        let counter =
+            |name: &'static str| self.recorder.register_counter(&Key::from_name(name), &METADATA);
+        let gauge =
+            |name: &'static str| self.recorder.register_gauge(&Key::from_name(name), &METADATA);
+        AnnotationMetrics {
+            waiting: gauge("omma_annotations_waiting"),
+            dead: gauge("omma_annotations_dead"),
+            delivered: counter("omma_annotations_delivered_total"),
+            failures: counter("omma_annotations_failed_requests_total"),
+            buried: counter("omma_annotations_set_aside_total"),
+            forgotten: counter("omma_annotations_forgotten_total"),
+            received: counter("omma_annotations_received_total"),
+            refused: Refusal::ALL.map(|reason| {
+                let labels = vec![Label::new("reason", reason.as_str())];
+                let key = Key::from_parts("omma_annotations_refused_requests_total", labels);
+                self.recorder.register_counter(&key, &METADATA)
+            }),
+        }
     }
 
     /// Of a camera and its main stream.
@@ -279,6 +435,19 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_snapshots_total", "events whose picture was kept");
     counter("omma_snapshots_dropped_total", "events whose picture could not be kept, by reason");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
+    counter("omma_annotations_received_total", "annotations accepted");
+    counter(
+        "omma_annotations_refused_requests_total",
+        "requests with annotations refused, by reason",
+    );
+    counter("omma_annotations_delivered_total", "annotations that the receiver has");
+    counter("omma_annotations_failed_requests_total", "deliveries that failed");
+    counter("omma_annotations_set_aside_total", "annotations that the receiver called wrong");
+    counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
+    gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
+    gauge("omma_annotations_dead", None, "annotations set aside");
+    counter("omma_port_refused_total", "connections and requests not let through, by reason");
+    gauge("omma_port_connections", None, "connections that stand now");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

@@ -9,9 +9,11 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
+use crate::forgetting::Forgetting;
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
@@ -51,6 +53,7 @@ impl Engine {
             Arc::clone(&telemetry),
             tokio::runtime::Handle::current(),
         )?;
+        let file = Arc::new(config.clone());
         let (overlay, problems) = Overlay::new(config, store.camera_changes().await?);
         for problem in problems {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
@@ -64,8 +67,13 @@ impl Engine {
         ));
         let upkeep = Upkeep::start(&library)?;
         let snapshots = Snapshots::start(library.recordings().clone())?;
+        let annotations =
+            Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
+                .await?;
+        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
+            file: RwLock::new(file),
             overlay: tokio::sync::Mutex::new(overlay),
             store,
             messages,
@@ -75,6 +83,8 @@ impl Engine {
             library,
             snapshots,
             upkeep,
+            annotations,
+            forgetting,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -105,6 +115,8 @@ impl Engine {
             shared.snapshots.stop();
             drop(cameras);
             shared.writer.stop();
+            shared.annotations.stop();
+            shared.forgetting.iter().for_each(Forgetting::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
@@ -119,8 +131,17 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     // Held to the end: two changes at a time would mix.
     let mut overlay = shared.overlay.lock().await;
     let mut report = Vec::new();
-    let fixed =
-        |config: &Config| Config { models: BTreeMap::new(), cameras: Vec::new(), ..config.clone() };
+    *shared.file.write() = Arc::new(new.clone());
+    // The servers look for new tokens themselves.
+    let fixed = |config: &Config| Config {
+        models: BTreeMap::new(),
+        cameras: Vec::new(),
+        tokens: Vec::new(),
+        ..config.clone()
+    };
+    if overlay.file.tokens != new.tokens {
+        report.push("tokens changed".to_owned());
+    }
     if fixed(&overlay.file) != fixed(&new) {
         report
             .push("what is not about cameras or models takes effect at the next start".to_owned());

@@ -21,6 +21,7 @@ mod ring;
 mod source;
 mod spec;
 mod stop;
+mod timing;
 mod writer;
 
 pub use boxes::{Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind};
@@ -48,6 +49,7 @@ mod tests {
         is_send::<VideoWriter>();
         is_send::<GopRing>();
         is_send::<FragmentMuxer>();
+        is_send::<Pusher>();
         is_shared::<Packet>();
         is_shared::<Picture>();
         is_shared::<StreamInfo>();

@@ -1,5 +1,5 @@
 //! Sound beside the pictures: on the same clock, and no sign of life of a camera.
-#![allow(clippy::unwrap_used, reason = "a failed test should stop")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should stop")]
 
 mod common;
 

@@ -4,6 +4,7 @@
 //! 1970 for programs. Positions are fractions of the picture: x runs right, y runs down.
 
 mod analysis;
+mod annotation;
 mod camera;
 mod count;
 mod event;
@@ -11,6 +12,10 @@ mod message;
 mod recording;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
+pub use annotation::{
+    AcceptedAnnotationDto, AcceptedAnnotationsDto, AnnotationBoxDto, AnnotationDto, AnnotationsDto,
+    AnnotationsStatusDto, CoordinateDto, DeliveryFailureDto, LocationDto, RevivedAnnotationsDto,
+};
 pub use camera::{
     CameraDto, CamerasDto, CountsDto, DetectorDto, FramesDto, LineCountsDto, LineDto, LinksDto,
     StreamDto, ZoneCountsDto, ZoneDto,

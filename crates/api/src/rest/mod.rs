@@ -1,5 +1,6 @@
 //! Questions and answers in JSON.
 
+pub(crate) mod annotations;
 pub(crate) mod cameras;
 pub(crate) mod counts;
 pub(crate) mod events;

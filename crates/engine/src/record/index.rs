@@ -49,6 +49,8 @@ pub(super) struct Index {
     store: Store,
     waiting: Mutex<Waiting>,
     news: Notify,
+    /// Somebody waits: no pause.
+    hurry: Notify,
     done: Notify,
 }
 
@@ -59,17 +61,21 @@ impl Index {
             store,
             waiting: Mutex::default(),
             news: Notify::new(),
+            hurry: Notify::new(),
             done: Notify::new(),
         });
         let own = Arc::downgrade(&index);
         runtime.spawn(async move {
             while let Some(index) = own.upgrade() {
-                let pause = if index.pass().await { PAUSE } else { RETRY_AFTER };
+                let is_well = index.pass().await;
                 index.done.notify_waiters();
                 // Asked again from time to time, so that the task ends with its owner.
                 drop(tokio::time::timeout(RETRY_AFTER, index.news.notified()).await);
-                drop(index);
-                tokio::time::sleep(pause).await;
+                if is_well {
+                    drop(tokio::time::timeout(PAUSE, index.hurry.notified()).await);
+                } else {
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
             }
         });
         index
@@ -120,8 +126,8 @@ impl Index {
         self.news.notify_one();
     }
 
-    /// Waits until everything is written, at most `within`.
-    pub(super) async fn settle(&self, within: Duration) {
+    /// Waits until everything is written, at most `within`. Whether it is.
+    pub(super) async fn settle(&self, within: Duration) -> bool {
         let settled = async {
             loop {
                 let done = self.done.notified();
@@ -135,12 +141,11 @@ impl Index {
                     return;
                 }
                 self.news.notify_one();
+                self.hurry.notify_one();
                 done.await;
             }
         };
-        if tokio::time::timeout(within, settled).await.is_err() {
-            tracing::warn!("not all recorded files got their rows; the next start adds them");
-        }
+        tokio::time::timeout(within, settled).await.is_ok()
     }
 
     /// Writes what changed. False where the store refused.

@@ -102,7 +102,9 @@ impl Library {
 
     /// Waits until the index knows of all files, at most `within`.
     pub(crate) async fn settle(&self, within: Duration) {
-        self.index.settle(within).await;
+        if !self.index.settle(within).await {
+            tracing::warn!("not all recorded files got their rows; the next start adds them");
+        }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -182,6 +184,8 @@ impl Library {
             return Ok(false);
         }
         let _one_at_a_time = self.room.lock();
+        // What was finished a moment ago may be what has to go.
+        self.runtime.block_on(self.index.settle(ASK_WITHIN));
         let mut limit = STEP;
         let mut has_removed = false;
         loop {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use omma_media::{FragmentMuxer, MediaError, Medium, Packet, StreamInfo};
 use omma_store::NewSegment;
-use omma_types::{CameraId, WallTime};
+use omma_types::{CameraId, MediaTime, WallTime};
 
 use super::disk::{SegmentFile, is_full};
 use super::index::Ticket;
@@ -26,6 +26,10 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a row learns how far its file reaches.
 const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// How much later than the first picture of the next segment the last sound of a segment may
+/// come.
+const SOUND_LAG: Duration = Duration::from_millis(300);
 
 /// Files that may begin in the same millisecond.
 const TWINS: u32 = 100;
@@ -60,6 +64,9 @@ pub(super) struct Tape {
     plan: SegmentPlan,
     stream: Option<Stream>,
     open: Option<Open>,
+    /// The segment before, for the sound that belongs to it and comes after the first picture
+    /// of the next one.
+    closing: Option<Open>,
     written: Option<Written>,
     /// The plan was interrupted, not the stream: what comes may still follow what is there.
     may_follow: bool,
@@ -74,8 +81,13 @@ struct Stream {
 /// The segment that is being written.
 struct Open {
     muxer: FragmentMuxer,
+    /// The head of the file, until it is written together with the first fragment.
+    header: Option<Vec<u8>>,
     start: WallTime,
+    /// The media time of the first picture.
+    first: MediaTime,
     follows: bool,
+    has_sound: bool,
     fingerprint: String,
     file: Option<SegmentFile>,
     /// Relative to the recordings folder.
@@ -107,6 +119,7 @@ impl Tape {
             plan: SegmentPlan::new(length),
             stream: None,
             open: None,
+            closing: None,
             written: None,
             may_follow: false,
             metrics,
@@ -146,6 +159,9 @@ impl Tape {
         if self.open.is_none() && self.is_written(packet) {
             return Ok(());
         }
+        if self.closes_with(packet, now)? {
+            return Ok(());
+        }
         let moment = Moment {
             is_video: packet.medium == Medium::Video,
             keyframe: packet.keyframe,
@@ -158,28 +174,54 @@ impl Tape {
             Step::Append { cut: false } => {}
             Step::Begin { start, follows } => {
                 let goes_on = self.may_follow && self.is_next(packet);
-                self.end(now)?;
-                self.begin(start, follows || goes_on, now)?;
+                self.close(now)?;
+                self.closing = self.open.take();
+                if !follows || self.closing.as_ref().is_some_and(|open| !open.has_sound) {
+                    self.close(now)?;
+                }
+                self.begin(packet.pts, start, follows || goes_on, now)?;
             }
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        if let Err(error) = open.muxer.push(packet) {
+        if let Err(error) = open.push(packet, now) {
             // One packet that fits nowhere must not cost the next group of pictures.
             tracing::warn!(camera = %self.camera, %error, "a segment ends early");
             self.interrupt();
-            return Ok(());
-        }
-        open.gathering.get_or_insert(now);
-        if packet.medium == Medium::Video {
-            open.video_seq = Some(packet.seq);
         }
         Ok(())
+    }
+
+    /// Gives the segment that is closing its last sound, or closes it. True where the packet
+    /// was taken.
+    fn closes_with(&mut self, packet: &Packet, now: Instant) -> Result<bool, TapeError> {
+        let (Some(closing), Some(open)) = (&mut self.closing, &self.open) else {
+            return self.close(now).map(|()| false);
+        };
+        if packet.medium == Medium::Audio && packet.pts < open.first {
+            // Sound that fits nowhere is not worth a segment.
+            if let Err(error) = closing.push(packet, now) {
+                tracing::debug!(camera = %self.camera, %error, "the last sound of a segment is lost");
+            }
+            return Ok(true);
+        }
+        let is_over = packet.medium == Medium::Audio || packet.pts.since(open.first) > SOUND_LAG;
+        if is_over {
+            self.close(now)?;
+        }
+        Ok(false)
     }
 
     /// What is gathered for too long, because the camera sends little, is written. To be
     /// called when [`Self::due`] has come.
     pub(super) fn tick(&mut self, now: Instant) -> Result<(), TapeError> {
-        if self.due().is_some_and(|due| due <= now) {
+        let is_due = |open: &Option<Open>| {
+            let gathering = open.as_ref().and_then(|open| open.gathering);
+            gathering.is_some_and(|since| since + FRAGMENT <= now)
+        };
+        if is_due(&self.closing) {
+            self.close(now)?;
+        }
+        if is_due(&self.open) {
             self.plan.was_cut();
             self.cut(now)?;
         }
@@ -188,7 +230,8 @@ impl Tape {
 
     /// When there is something to do, whether or not packets come.
     pub(super) fn due(&self) -> Option<Instant> {
-        Some(self.open.as_ref()?.gathering? + FRAGMENT)
+        let files = [&self.closing, &self.open].into_iter().flatten();
+        files.filter_map(|open| open.gathering).min().map(|since| since + FRAGMENT)
     }
 
     /// Whether something of the newest segment is on disk.
@@ -206,17 +249,32 @@ impl Tape {
 
     /// Writes what is gathered and finishes the file.
     pub(super) fn end(&mut self, now: Instant) -> Result<(), TapeError> {
-        let cut = if self.open.is_some() { self.cut(now) } else { Ok(()) };
-        let finished = self.finish();
-        cut.and(finished)
+        let before = self.close(now);
+        self.closing = self.open.take();
+        before.and(self.close(now))
+    }
+
+    /// Writes what is gathered of the segment before, and finishes its file.
+    fn close(&mut self, now: Instant) -> Result<(), TapeError> {
+        let Some(mut open) = self.closing.take() else { return Ok(()) };
+        open.gathering = None;
+        let last = open.muxer.finish().map_err(TapeError::from);
+        let kept = last.and_then(|fragment| self.keep(&mut open, fragment, now));
+        kept.and(self.finish(open))
     }
 
     /// Finishes the file as it is on disk. The next one begins at the next keyframe that is not
     /// on disk yet.
     pub(super) fn interrupt(&mut self) {
         // What is gathered can't be written, or follows a mistake.
-        if let Err(error) = self.finish() {
-            tracing::warn!(camera = %self.camera, %error, "a segment is mended at the next start");
+        for open in [self.closing.take(), self.open.take()].into_iter().flatten() {
+            if let Err(error) = self.finish(open) {
+                tracing::warn!(
+                    camera = %self.camera,
+                    %error,
+                    "a segment is mended at the next start"
+                );
+            }
         }
         self.plan.interrupt();
         self.may_follow = true;
@@ -235,14 +293,23 @@ impl Tape {
         Arc::ptr_eq(&written.stream, &stream.info) && packet.seq == written.video_seq + 1
     }
 
-    fn begin(&mut self, start: WallTime, follows: bool, now: Instant) -> Result<(), TapeError> {
+    fn begin(
+        &mut self,
+        first: MediaTime,
+        start: WallTime,
+        follows: bool,
+        now: Instant,
+    ) -> Result<(), TapeError> {
         let Some(stream) = &self.stream else { return Ok(()) };
         let begun = self.library.keep_free().map_err(TapeError::NoRoom).and_then(|()| {
-            let muxer = FragmentMuxer::new(&stream.info, Some(start))?;
+            let mut muxer = FragmentMuxer::new(&stream.info, Some(start))?;
             Ok(Open {
+                header: Some(muxer.header()?),
                 muxer,
                 start,
+                first,
                 follows,
+                has_sound: stream.info.audio.is_some(),
                 fingerprint: stream.fingerprint.clone(),
                 file: None,
                 path: String::new(),
@@ -270,49 +337,61 @@ impl Tape {
 
     /// Makes a fragment of what is gathered and writes it.
     fn cut(&mut self, now: Instant) -> Result<(), TapeError> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some(mut open) = self.open.take() else { return Ok(()) };
         open.gathering = None;
-        let mut fragment = open.muxer.cut()?;
+        let fragment = open.muxer.cut().map_err(TapeError::from);
+        let kept = fragment.and_then(|fragment| self.keep(&mut open, fragment, now));
+        self.open = Some(open);
+        kept
+    }
+
+    /// Puts a fragment on disk.
+    fn keep(
+        &mut self,
+        open: &mut Open,
+        mut fragment: Vec<u8>,
+        now: Instant,
+    ) -> Result<(), TapeError> {
         if fragment.is_empty() {
             return Ok(());
         }
-        if open.file.is_none() {
-            let mut whole = open.muxer.header()?;
-            whole.append(&mut fragment);
-            fragment = whole;
+        if let Some(header) = open.header.take() {
+            fragment.splice(0..0, header);
         }
-        if let Err(error) = self.write(&fragment) {
+        if let Err(error) = self.write(open, &fragment) {
             self.state.failed(&error.to_string());
             let can_retry = matches!(&error, TapeError::Disk { source, .. } if is_full(source));
             if !(can_retry && self.library.make_some_room()) {
                 return Err(error);
             }
-            self.write(&fragment)?;
+            self.write(open, &fragment)?;
         }
         self.state.recording();
         self.metrics.recorded_bytes.increment(fragment.len() as u64);
-        let Some(open) = &mut self.open else { return Ok(()) };
         open.end = open.muxer.end();
-        if let (Some(seq), Some(stream)) = (open.video_seq, &self.stream) {
-            self.written = Some(Written { stream: Arc::clone(&stream.info), video_seq: seq });
+        if let (Some(video_seq), Some(stream)) = (open.video_seq, &self.stream) {
+            let is_newer = |written: &Written| {
+                written.video_seq < video_seq || !Arc::ptr_eq(&written.stream, &stream.info)
+            };
+            if self.written.as_ref().is_none_or(is_newer) {
+                self.written = Some(Written { stream: Arc::clone(&stream.info), video_seq });
+            }
         }
-        self.settle(now)
+        // A segment may be larger than what is to stay free. Where nothing can go, the next
+        // one does not begin.
+        drop(self.library.keep_free());
+        self.settle(open, now)
     }
 
     /// Writes a fragment into the file, which begins with the first one.
-    fn write(&mut self, fragment: &[u8]) -> Result<(), TapeError> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+    fn write(&self, open: &mut Open, fragment: &[u8]) -> Result<(), TapeError> {
         if open.file.is_none() {
             let (file, path) = create(&self.library, &self.camera, self.length, open.start)?;
             open.file = Some(file);
             open.path = path;
         }
         let Some(file) = &mut open.file else { return Ok(()) };
-        file.append(fragment).map_err(|source| TapeError::Disk {
-            what: "write to",
-            path: file.path().display().to_string(),
-            source,
-        })?;
+        file.append(fragment).map_err(|error| failed("write to", file, error))?;
         if open.ticket.is_none() && self.length != Length::Group {
             open.ticket = Some(self.library.index.add(NewSegment {
                 camera: self.camera.clone(),
@@ -329,16 +408,11 @@ impl Tape {
     }
 
     /// From time to time: what was written survives a loss of power, and the index knows.
-    fn settle(&mut self, now: Instant) -> Result<(), TapeError> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+    fn settle(&self, open: &mut Open, now: Instant) -> Result<(), TapeError> {
         let Some(file) = &mut open.file else { return Ok(()) };
         if now.saturating_duration_since(open.synced) >= SYNC_EVERY {
             open.synced = now;
-            file.sync().map_err(|source| TapeError::Disk {
-                what: "sync",
-                path: file.path().display().to_string(),
-                source,
-            })?;
+            file.sync().map_err(|error| failed("sync", file, error))?;
         }
         if let Some(ticket) = open.ticket
             && now.saturating_duration_since(open.told) >= TELL_EVERY
@@ -349,10 +423,9 @@ impl Tape {
         Ok(())
     }
 
-    /// Closes the file; what is gathered and not written is lost. A file without a fragment
-    /// is removed.
-    fn finish(&mut self) -> Result<(), TapeError> {
-        let Some(open) = self.open.take() else { return Ok(()) };
+    /// Closes a file; what is gathered and not written is lost. A file without a fragment is
+    /// removed.
+    fn finish(&self, open: Open) -> Result<(), TapeError> {
         let Some(mut file) = open.file else { return Ok(()) };
         if file.bytes() == 0 {
             if let Some(ticket) = open.ticket {
@@ -361,12 +434,7 @@ impl Tape {
             drop(std::fs::remove_file(file.path()));
             return Ok(());
         }
-        let failed = |what, file: &SegmentFile, source| TapeError::Disk {
-            what,
-            path: file.path().display().to_string(),
-            source,
-        };
-        let synced = file.sync().map_err(|source| failed("sync", &file, source));
+        let synced = file.sync().map_err(|error| failed("sync", &file, error));
         let end = open.start + open.end;
         if let Some(ticket) = open.ticket {
             self.library.index.grow(ticket, end, file.bytes(), true);
@@ -376,7 +444,7 @@ impl Tape {
         let path = name::of_group(&self.camera, open.start, open.end);
         self.library.begin(&path);
         std::fs::rename(file.path(), self.library.folder().join(&path))
-            .map_err(|source| failed("rename", &file, source))?;
+            .map_err(|error| failed("rename", &file, error))?;
         self.library.index.add(NewSegment {
             camera: self.camera.clone(),
             path,
@@ -389,6 +457,21 @@ impl Tape {
         });
         synced
     }
+}
+
+impl Open {
+    fn push(&mut self, packet: &Packet, now: Instant) -> Result<(), MediaError> {
+        self.muxer.push(packet)?;
+        self.gathering.get_or_insert(now);
+        if packet.medium == Medium::Video {
+            self.video_seq = Some(packet.seq);
+        }
+        Ok(())
+    }
+}
+
+fn failed(what: &'static str, file: &SegmentFile, source: io::Error) -> TapeError {
+    TapeError::Disk { what, path: file.path().display().to_string(), source }
 }
 
 /// Creates a segment's file under a name that is free.

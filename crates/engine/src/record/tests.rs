@@ -159,6 +159,13 @@ impl Film {
         Self { info, packets }
     }
 
+    /// Sound that is heard before there is a picture goes into no file.
+    fn sounds_after_the_first_picture(&self) -> usize {
+        let first = self.packets.iter().find(|p| p.medium == Medium::Video).unwrap().pts;
+        let sounds = self.packets.iter().filter(|p| p.medium == Medium::Audio);
+        sounds.filter(|packet| packet.pts >= first).count()
+    }
+
     fn count(&self, medium: Medium) -> usize {
         self.packets.iter().filter(|packet| packet.medium == medium).count()
     }
@@ -218,7 +225,7 @@ fn every_packet_is_in_one_of_the_segments_and_they_play() {
         ("h264.mp4", H264, true),
         (
             "h265.mp4",
-            "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=25 -an",
+            "-c:v libx265 -preset ultrafast -x265-params log-level=none:keyint=25:open-gop=0 -an",
             true,
         ),
         ("g711.mkv", pcm, false),
@@ -241,7 +248,7 @@ fn every_packet_is_in_one_of_the_segments_and_they_play() {
         }
         assert_eq!(pictures, film.count(Medium::Video), "{name}");
         if same_sound {
-            assert_eq!(sounds, film.count(Medium::Audio), "{name}");
+            assert_eq!(sounds, film.sounds_after_the_first_picture(), "{name}");
         } else {
             assert!(sounds > 70, "{name}: {sounds}");
         }
@@ -481,7 +488,8 @@ fn record_stubbornly(lab: &Lab, tape: &mut Tape, film: &Film) -> usize {
     let mut failures = 0;
     tape.stream(Arc::clone(&film.info), lab.now).unwrap();
     for packet in &film.packets {
-        if tape.packet(packet, lab.at(packet)).is_err() {
+        if let Err(error) = tape.packet(packet, lab.at(packet)) {
+            println!("{error}");
             failures += 1;
             tape.interrupt();
         }
@@ -496,7 +504,7 @@ fn a_full_disk_loses_its_oldest_footage_and_recording_goes_on() {
     for min_free in [8 << 20, 0] {
         let lab = Lab::with(|_| RecordingsConfig { dir: disk.0.join("recordings"), min_free });
         // 4 MB a second: what the disk holds three times over.
-        let noise = "-f lavfi -i nullsrc=size=640x480:rate=25:duration=4,geq=random(1)*255:128:128 \
+        let noise = "-f lavfi -i nullsrc=size=320x240:rate=25:duration=4,geq=random(1)*255:128:128 \
                      -c:v libx264 -preset ultrafast -qp 4 -g 25 -bf 0 -pix_fmt yuv420p noise.mp4";
         ffmpeg(lab.dir.path(), noise);
         let film = Film::read_looped(&lab.dir.path().join("noise.mp4"), true, 1200);

@@ -98,6 +98,11 @@ impl CodecParameters {
         self.get().profile
     }
 
+    /// How many pictures a decoder holds back to show them in order, where known.
+    pub(crate) fn reordered(&self) -> u32 {
+        u32::try_from(self.get().video_delay).unwrap_or(0)
+    }
+
     /// Samples of sound a second; 0 where unknown.
     pub(crate) fn sample_rate(&self) -> u32 {
         u32::try_from(self.get().sample_rate).unwrap_or(0)

@@ -89,6 +89,8 @@ impl Context {
         let timescale = unsafe { (**(*self.0.as_ptr()).streams).time_base.den };
         let mut dict = Dict::new(&[
             ("movflags", flags.to_owned()),
+            // Older FFmpeg took FLAC and Opus in MP4 for experiments.
+            ("strict", "experimental".to_owned()),
             ("video_track_timescale", timescale.to_string()),
         ])?;
         // SAFETY: the context is valid, has streams and an output; the head is written once.

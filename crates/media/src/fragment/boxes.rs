@@ -3,18 +3,7 @@
 //! the durations of the one before it end: estimates of cameras' frame rates would add up,
 //! and the file's time would drift away from the clock.
 
-/// A sample's place in its track, in the track's ticks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sample {
-    pub(super) dts: i64,
-    /// From decoding to showing; may be negative.
-    pub(super) cts: i32,
-    pub(super) size: u32,
-    /// For the last sample of a fragment; the others last until the next begins.
-    pub(super) duration: u32,
-    /// Whether decoding can start here.
-    pub(super) is_sync: bool,
-}
+use crate::timing::Sample;
 
 /// What one track has in a fragment.
 pub(super) struct Run<'a> {
@@ -67,6 +56,58 @@ pub(super) fn fragment(sequence: u32, runs: &[Run<'_>]) -> Option<Vec<u8>> {
         out.extend_from_slice(run.data);
     }
     Some(out)
+}
+
+/// The head with an edit list for the first track, by which `media_time` ticks are taken away
+/// from its times of showing (8.6.6); as it is for 0. With it, pictures that are decoded in
+/// another order than shown need no negative offsets, which not all players understand.
+pub(super) fn with_edit_list(mut head: Vec<u8>, media_time: u32) -> Vec<u8> {
+    if media_time == 0 {
+        return head;
+    }
+    let inside = |head: &[u8], kind, (from, to)| {
+        find(head, kind, (from, to)).map(|(start, size)| ((start, size), (start + 8, start + size)))
+    };
+    let all = (0, head.len());
+    let Some((moov, in_moov)) = inside(&head, *b"moov", all) else { return head };
+    let Some((trak, in_trak)) = inside(&head, *b"trak", in_moov) else { return head };
+    let Some((tkhd, _)) = inside(&head, *b"tkhd", in_trak) else { return head };
+    let mut edts = Vec::with_capacity(EDTS);
+    start(&mut edts, EDTS, *b"edts");
+    start(&mut edts, EDTS - 8, *b"elst");
+    word(&mut edts, 0);
+    word(&mut edts, 1);
+    // A length of 0 lasts to the end of all fragments (8.6.6.1).
+    word(&mut edts, 0);
+    word(&mut edts, media_time);
+    word(&mut edts, 0x0001_0000);
+    for (at, size) in [moov, trak] {
+        if let Some(length) = head.get_mut(at..at + 4) {
+            length.copy_from_slice(&small(size + EDTS).to_be_bytes());
+        }
+    }
+    let behind = tkhd.0 + tkhd.1;
+    head.splice(behind..behind, edts);
+    head
+}
+
+/// Size of the edit list with its box.
+const EDTS: usize = 8 + 28;
+
+/// The first box of this kind in a range: where it starts, and its size.
+fn find(bytes: &[u8], kind: [u8; 4], (mut at, end): (usize, usize)) -> Option<(usize, usize)> {
+    while at < end {
+        let head = bytes.get(at..at + 8)?;
+        let size = u32::from_be_bytes(head.first_chunk().copied()?) as usize;
+        if size < 8 || at + size > end {
+            return None;
+        }
+        if head.ends_with(&kind) {
+            return Some((at, size));
+        }
+        at += size;
+    }
+    None
 }
 
 fn trun_size(run: &Run<'_>) -> usize {

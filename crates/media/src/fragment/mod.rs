@@ -3,24 +3,23 @@
 //! it.
 
 mod boxes;
-mod sound;
-mod timeline;
 mod units;
 
 use std::time::Duration;
 
 use omma_types::{ErrorKind, WallTime};
 
-use boxes::{Run, Sample};
-use sound::Sound;
-use timeline::{VIDEO_SCALE, VideoTimes};
+use boxes::Run;
 use units::Form;
 
 use crate::av::{AvError, Track, mp4_header};
+use crate::timing::{Sample, Sound, VIDEO_SCALE, VideoTimes};
 use crate::{MediaError, Medium, Packet, StreamInfo};
 
 /// Bytes that may wait for [`FragmentMuxer::cut`].
 const MAX_PENDING: usize = 256 << 20;
+/// Browsers play these from MP4.
+const PLAYED_SOUND: [&str; 4] = ["aac", "mp3", "opus", "flac"];
 
 /// Makes fragmented MP4 of the packets of one stream, without transcoding pictures. Sound
 /// that browsers can't play from MP4 (G.711 and the like) becomes AAC.
@@ -63,24 +62,16 @@ impl FragmentMuxer {
                 "set the camera to send them with each keyframe",
             ));
         }
-        let audio = info.audio.as_ref();
-        let sound = audio.zip(audio.and_then(|audio| audio.parameters.as_ref())).and_then(
-            |(audio, parameters)| match Sound::new(audio, parameters) {
-                Ok(sound) => Some(sound),
-                Err(error) => {
-                    let reason = error.text();
-                    tracing::warn!(codec = audio.codec, reason, "sound is left out of the file");
-                    None
-                }
-            },
-        );
+        let sound = Sound::of(info, &PLAYED_SOUND);
+        let times = VideoTimes::new(info.parameters.reordered(), info.frame_rate);
         let header = Self::write_header(info, sound.as_ref(), started)
             .map_err(|error| unsupported(info.codec, error))?;
+        let header = boxes::with_edit_list(header, times.delay());
         Ok(Self {
             codec: info.codec,
             header,
             form: Form::of(&info.parameters),
-            times: VideoTimes::default(),
+            times,
             pictures: Pending::default(),
             sound: sound.map(|sound| (sound, Pending::default())),
             sequence: 0,
@@ -168,7 +159,7 @@ impl FragmentMuxer {
         if size == 0 {
             return Ok(());
         }
-        match self.times.place(packet.pts, packet.dts, packet.duration) {
+        match self.times.place(packet.pts) {
             Some(placed) => samples.push(Sample {
                 dts: placed.dts,
                 cts: placed.cts,
@@ -220,7 +211,7 @@ impl FragmentMuxer {
     ///
     /// # Errors
     /// As [`Self::cut`].
-    pub fn finish(mut self) -> Result<Vec<u8>, MediaError> {
+    pub fn finish(&mut self) -> Result<Vec<u8>, MediaError> {
         if let Some((sound, Pending { samples, data })) = &mut self.sound
             && let Err(error) = sound.finish(samples, data)
         {

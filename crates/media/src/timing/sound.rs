@@ -1,17 +1,17 @@
-//! Sound in a form that browsers play from MP4: copied where it is one already, otherwise
-//! encoded to AAC by FFmpeg.
+//! Sound in a form that players take: copied where it is one already, otherwise encoded to
+//! AAC by FFmpeg.
 
 use omma_types::MediaTime;
 
-use super::boxes::Sample;
+use super::Sample;
 use super::timeline::{SoundTimes, VideoTimes};
 use crate::av::{
     AacEncoder, AvError, AvFrame, CodecParameters, DecoderContext, Samples, samples_of,
 };
-use crate::{AudioInfo, Packet};
+use crate::{AudioInfo, Packet, StreamInfo};
 
 /// The sound's track.
-pub(super) struct Sound {
+pub(crate) struct Sound {
     way: Way,
     /// What the file's head says of it.
     parameters: CodecParameters,
@@ -25,13 +25,27 @@ enum Way {
     Encode(Box<Encoding>),
 }
 
-/// Browsers play these from MP4.
-const PLAYED: [&str; 4] = ["aac", "mp3", "opus", "flac"];
-
 impl Sound {
-    /// # Errors
-    /// Where FFmpeg can't decode it, or can't encode at its rate: then there is none.
-    pub(super) fn new(info: &AudioInfo, parameters: &CodecParameters) -> Result<Self, AvError> {
+    /// The sound of this stream, copied where its codec is one of `copied`. None where the
+    /// stream has none, or FFmpeg can't decode or encode it, which is logged.
+    pub(crate) fn of(info: &StreamInfo, copied: &[&str]) -> Option<Self> {
+        let audio = info.audio.as_ref()?;
+        let parameters = audio.parameters.as_ref()?;
+        match Self::new(audio, parameters, copied) {
+            Ok(sound) => Some(sound),
+            Err(error) => {
+                let reason = error.text();
+                tracing::warn!(codec = audio.codec, reason, "sound is left out");
+                None
+            }
+        }
+    }
+
+    fn new(
+        info: &AudioInfo,
+        parameters: &CodecParameters,
+        copied: &[&str],
+    ) -> Result<Self, AvError> {
         let scale = info.sample_rate.max(1);
         let times = SoundTimes::new(scale);
         let has_header = !parameters.extradata().is_empty();
@@ -41,7 +55,7 @@ impl Sound {
             let parameters = parameters.with_extradata(&config)?;
             return Ok(Self { way: Way::Copy { has_adts: true }, parameters, scale, times });
         }
-        if PLAYED.contains(&info.codec) && (has_header || info.codec == "mp3") {
+        if copied.contains(&info.codec) && (has_header || info.codec == "mp3") {
             let parameters = parameters.try_clone()?;
             return Ok(Self { way: Way::Copy { has_adts: false }, parameters, scale, times });
         }
@@ -50,16 +64,16 @@ impl Sound {
         Ok(Self { way: Way::Encode(Box::new(encoding)), parameters, scale, times })
     }
 
-    pub(super) fn parameters(&self) -> &CodecParameters {
+    pub(crate) fn parameters(&self) -> &CodecParameters {
         &self.parameters
     }
 
-    pub(super) fn scale(&self) -> u32 {
+    pub(crate) fn scale(&self) -> u32 {
         self.scale
     }
 
     /// Adds the samples that this packet gives.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         packet: &Packet,
         video: &VideoTimes,
@@ -89,7 +103,7 @@ impl Sound {
     }
 
     /// What the encoder still holds.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &mut self,
         samples: &mut Vec<Sample>,
         data: &mut Vec<u8>,
