@@ -22,7 +22,7 @@ use crate::access::Access;
 use crate::error::ServeError;
 use crate::guard::{Guard, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{annotations, cameras, counts, events, system};
+use crate::rest::{annotations, cameras, counts, events, recordings, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -78,6 +78,7 @@ impl Ending {
     tags(
         (name = "cameras", description = "How each camera does, what it sees and has counted"),
         (name = "events", description = "What happened, and how often"),
+        (name = "recordings", description = "Footage: when there is some, and the footage itself"),
         (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
@@ -119,6 +120,14 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
+        .routes(routes!(events::clip))
+        .routes(routes!(events::snapshot))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::film))
+        .routes(routes!(recordings::playlist))
+        .routes(routes!(recordings::file))
+        .routes(routes!(recordings::history))
+        .routes(routes!(recordings::picture))
         .routes(routes!(counts::list))
         .routes(routes!(annotations::add))
         .routes(routes!(annotations::status))
