@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use omma_engine::EngineError;
 use omma_store::StoreError;
 use omma_types::{CameraId, ErrorKind};
 
+use crate::access::Refusal;
 use crate::dto::{ErrorBody, ErrorDetail};
+use crate::tls::TlsError;
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -17,25 +19,54 @@ pub enum ServeError {
     /// Another program listens there.
     #[error(
         "{address} is in use by another program; stop that one, or choose another address with \
-         `http.listen`"
+         `{section}.listen`"
     )]
     InUse {
+        /// The configuration's section.
+        section: &'static str,
         /// The address.
         address: SocketAddr,
     },
     /// Ports below 1024 need a permission.
-    #[error("no permission to listen on {address}; choose a port above 1023 with `http.listen`")]
+    #[error(
+        "no permission to listen on {address}; choose a port above 1023 with `{section}.listen`"
+    )]
     NotPermitted {
+        /// The configuration's section.
+        section: &'static str,
         /// The address.
         address: SocketAddr,
     },
     /// This machine has no such address, or the like.
-    #[error("cannot listen on {address}: {reason}; choose another address with `http.listen`")]
+    #[error("cannot listen on {address}: {reason}; choose another address with `{section}.listen`")]
     Address {
+        /// The configuration's section.
+        section: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the system says.
         reason: String,
+    },
+    /// Everybody in the network would see all cameras.
+    #[error(
+        "other machines can reach {address} (`{section}.listen`), and nobody there would be asked \
+         who they are; set `auth.tokens` or `{section}.tls.client_ca`, or listen on 127.0.0.1, or \
+         accept it with `{section}.insecure: true`{}",
+        if *.section == "http" { " (`--insecure`)" } else { "" }
+    )]
+    Unprotected {
+        /// The configuration's section.
+        section: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The files for TLS can't be used.
+    #[error("cannot encrypt `{section}`: {source}")]
+    Tls {
+        /// The configuration's section.
+        section: &'static str,
+        /// Why.
+        source: TlsError,
     },
     /// The listening socket broke.
     #[error("the HTTP server stopped: {0}")]
@@ -47,20 +78,31 @@ impl ServeError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InUse { .. } => ErrorKind::Busy,
-            Self::NotPermitted { .. } => ErrorKind::Denied,
+            Self::NotPermitted { .. } | Self::Unprotected { .. } => ErrorKind::Denied,
+            Self::Tls { source, .. } => source.kind(),
             Self::Address { .. } => ErrorKind::Invalid,
             Self::Stopped(_) => ErrorKind::Internal,
         }
     }
 
-    pub(crate) fn listening(address: SocketAddr, error: &std::io::Error) -> Self {
+    pub(crate) fn listening(
+        section: &'static str,
+        address: SocketAddr,
+        error: &std::io::Error,
+    ) -> Self {
         match error.kind() {
-            std::io::ErrorKind::AddrInUse => Self::InUse { address },
-            std::io::ErrorKind::PermissionDenied => Self::NotPermitted { address },
-            _ => Self::Address { address, reason: error.to_string() },
+            std::io::ErrorKind::AddrInUse => Self::InUse { section, address },
+            std::io::ErrorKind::PermissionDenied => Self::NotPermitted { section, address },
+            _ => Self::Address { section, address, reason: error.to_string() },
         }
     }
 }
+
+/// How to authenticate. Basic is there for browsers, which then ask their user for it.
+const WAYS_IN: [HeaderValue; 2] = [
+    HeaderValue::from_static("Bearer realm=\"Omma\""),
+    HeaderValue::from_static("Basic realm=\"Omma: the token is the password\", charset=\"UTF-8\""),
+];
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -158,10 +200,26 @@ impl From<EngineError> for ApiError {
     }
 }
 
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal {
+            Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
+            Refusal::MissingScope { .. } => StatusCode::FORBIDDEN,
+        };
+        Self::denied(refusal.message(), refusal.hint()).with_status(status)
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error =
             ErrorDetail { kind: self.kind.as_str(), message: self.message, hint: self.hint };
-        (self.status, Json(ErrorBody { error })).into_response()
+        let mut response = (self.status, Json(ErrorBody { error })).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            for way in WAYS_IN {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, way);
+            }
+        }
+        response
     }
 }

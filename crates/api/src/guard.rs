@@ -1,20 +1,29 @@
 //! What every request passes: who may ask under which name, how long an answer may take, and
 //! what browsers are told not to do with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use omma_engine::{PortMetrics, Refused};
 use omma_types::ErrorKind;
 
+use crate::access::{Access, Need, Refusal};
 use crate::error::{ApiError, ApiResult};
-use crate::server::App;
+use crate::port::{Peer, Port};
 
 /// The longest that an answer may take to begin. A snapshot waits up to 5 s for its picture.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Status codes of gRPC.
+const GRPC_PERMISSION_DENIED: &str = "7";
+const GRPC_UNAUTHENTICATED: &str = "16";
 
 /// Sent with every answer: nothing is cached, guessed or framed by other sites.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
@@ -24,9 +33,97 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match check_host(&app, request.headers()) {
-        Ok(()) => match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+/// What stands between a port and a set of routes.
+pub(crate) struct Guard {
+    access: Arc<Access>,
+    metrics: PortMetrics,
+    /// The port's section of the configuration.
+    section: &'static str,
+    /// Whether only this machine can reach the port.
+    only_local: bool,
+    /// What a request of this method, for this path, needs.
+    needs: fn(&Method, &str) -> Need,
+}
+
+impl Guard {
+    /// Asks those who come through `port` for what `needs` says.
+    pub(crate) fn new(
+        port: &Port,
+        access: Arc<Access>,
+        metrics: PortMetrics,
+        needs: fn(&Method, &str) -> Need,
+    ) -> Self {
+        let (section, only_local) = (port.name(), port.only_local());
+        Self { access, metrics, section, only_local, needs }
+    }
+
+    /// Stands in front of routes that answer in HTTP and JSON. Refuses before it is looked
+    /// whether there is such a route.
+    pub(crate) fn protect(self, routes: Router) -> Router {
+        routes.layer(middleware::from_fn_with_state(Arc::new(self), guard))
+    }
+
+    /// Stands in front of gRPC services: the same, said in gRPC's way.
+    pub(crate) fn protect_grpc(self, services: Router) -> Router {
+        services.layer(middleware::from_fn_with_state(Arc::new(self), guard_grpc))
+    }
+
+    /// Hands the request on if whoever sent it may ask this.
+    async fn check(&self, request: Request) -> Result<Request, Refusal> {
+        let need = (self.needs)(request.method(), request.uri().path());
+        let peer = request.extensions().get::<Peer>().copied();
+        let outcome = self.access.check(request.headers(), peer, need).await.map(|()| request);
+        if let Err(refusal) = &outcome {
+            self.metrics.refuse(refusal.reason());
+        }
+        outcome
+    }
+
+    /// What only browsers can be made to do against their user's will.
+    fn check_site(&self, request: &Request) -> ApiResult<()> {
+        let headers = request.headers();
+        let outcome = if self.only_local { check_host(self.section, headers) } else { Ok(()) };
+        let outcome = outcome.and_then(|()| match *request.method() {
+            Method::GET | Method::HEAD | Method::OPTIONS => Ok(()),
+            _ => check_origin(headers),
+        });
+        if outcome.is_err() {
+            self.metrics.refuse(Refused::ForeignSite);
+        }
+        outcome
+    }
+}
+
+/// What the routes of the web port need.
+pub(crate) fn web_needs(method: &Method, path: &str) -> Need {
+    match path {
+        // For what watches over processes: they say no more than whether it works.
+        "/healthz" | "/readyz" => Need::Nothing,
+        "/metrics" => Need::METRICS,
+        _ if *method == Method::GET || *method == Method::HEAD => Need::READ,
+        "/api/v1/annotations" => Need::ANNOTATE,
+        _ => Need::CONTROL,
+    }
+}
+
+/// What calls of gRPC services need; the path is `/package.Service/Method`.
+pub(crate) fn grpc_needs(_method: &Method, path: &str) -> Need {
+    let (service, call) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
+    match call {
+        _ if service == "grpc.health.v1.Health" => Need::Nothing,
+        "Annotate" => Need::ANNOTATE,
+        "Proxy" | "Storage" => Need::CONTROL,
+        _ => Need::READ,
+    }
+}
+
+async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let outcome = match guard.check_site(&request) {
+        Ok(()) => guard.check(request).await.map_err(ApiError::from),
+        Err(error) => Err(error),
+    };
+    let mut response = match outcome {
+        Ok(request) => match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
             Ok(response) => response,
             Err(_elapsed) => {
                 let message = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
@@ -41,13 +138,44 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
+async fn guard_grpc(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    match guard.check(request).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => grpc_refusal(&refusal),
+    }
+}
+
+/// A refusal as gRPC wants it: a success of HTTP whose headers tell the failure ("gRPC over
+/// HTTP2", Trailers-Only).
+fn grpc_refusal(refusal: &Refusal) -> Response {
+    let code = match refusal {
+        Refusal::NoToken | Refusal::WrongToken => GRPC_UNAUTHENTICATED,
+        Refusal::MissingScope { .. } => GRPC_PERMISSION_DENIED,
+    };
+    let text = percent_encoded(&format!("{}: {}", refusal.message(), refusal.hint()));
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from_static(code));
+    if let Ok(text) = HeaderValue::from_str(&text) {
+        headers.insert("grpc-message", text);
+    }
+    response
+}
+
+/// As the field `grpc-message` wants it: what is no printable ASCII, and `%`, as `%XX`.
+fn percent_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b' '..=b'~' if byte != b'%' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encoded).collect()
+}
+
 /// Against DNS rebinding: a page of some other site can make its own name point to 127.0.0.1
 /// and then read what it likes. Whoever listens on this machine only is asked by an address
 /// or as `localhost`, never under a foreign name.
-fn check_host(app: &App, headers: &HeaderMap) -> ApiResult<()> {
-    if !app.only_local {
-        return Ok(());
-    }
+fn check_host(section: &str, headers: &HeaderMap) -> ApiResult<()> {
     let host = host_of(headers).unwrap_or_default();
     let name = without_port(host);
     let local = name.eq_ignore_ascii_case("localhost")
@@ -58,20 +186,24 @@ fn check_host(app: &App, headers: &HeaderMap) -> ApiResult<()> {
     }
     Err(ApiError::denied(
         "this server listens on this machine only and is not asked under another name",
-        "ask by its address or as `localhost`, or set `http.listen` to an address of the network",
+        format!(
+            "ask by its address or as `localhost`, or set `{section}.listen` to an address of \
+             the network"
+        ),
     ))
 }
 
-/// Against other sites' pages: browsers let any page open a WebSocket to any server, and say
-/// where the page is from. Programs that are no browsers send no `Origin`.
+/// Against other sites' pages: browsers let any page open a WebSocket to any server, or post
+/// to it with the passwords that they remember, and say where the page is from. Programs that
+/// are no browsers send no `Origin`.
 pub(crate) fn check_origin(headers: &HeaderMap) -> ApiResult<()> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let authority = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
     match (authority, host_of(headers)) {
         (Some(from), Some(host)) if from.eq_ignore_ascii_case(host) => Ok(()),
         _ => Err(ApiError::denied(
-            "pages of other sites may not listen here",
-            "open the WebSocket from a page of this server, or from a program",
+            "pages of other sites may neither listen nor change anything here",
+            "ask from a page of this server, or from a program",
         )),
     }
 }

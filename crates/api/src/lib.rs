@@ -8,22 +8,29 @@
 //! - Wire types live here and only here. What they say is pinned by `docs/openapi.json`.
 //! - Whoever is slow or silent costs a bounded amount of memory: live pictures are skipped,
 //!   WebSocket messages are dropped and the number is told.
+//! - Nobody is answered by a route before `guard` has let the request through, and nobody is
+//!   told by it what routes there are.
 //! - Every answer that is no success is an [`dto::ErrorBody`] that says what to do.
 
+mod access;
 pub mod dto;
 mod error;
 mod guard;
 mod live;
 mod params;
+mod port;
 mod rest;
 mod server;
 mod socket;
 mod status_page;
+mod tls;
 
 use omma_types::Event;
 
 pub use error::ServeError;
-pub use server::{listen, openapi, router, serve};
+pub use port::Port;
+pub use server::{Ports, openapi, serve};
+pub use tls::TlsError;
 
 /// An event as `/api/v1/events` shows it, without the sequence number that the store gives.
 /// For programs that write events to a file.

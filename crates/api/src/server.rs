@@ -1,45 +1,41 @@
-//! The routes put together, and the server that answers them.
+//! The routes put together, and the servers that answer them.
 
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::routing::get;
-use axum::{Router, middleware};
 use bytes::Bytes;
-use hyper::server::conn::http1::{self, UpgradeableConnection};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use omma_engine::Handle;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use omma_engine::config::{Listener, TlsConfig};
+use omma_engine::{Config, Handle};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::Access;
 use crate::error::ServeError;
+use crate::guard::{Guard, web_needs};
+use crate::port::{Port, is_protected};
 use crate::rest::{cameras, counts, events, system};
-use crate::{guard, live, socket, status_page};
-
-/// Connections at a time; more wait in the system's queue.
-const MAX_CONNECTIONS: usize = 512;
+use crate::tls::{Protocol, Tls};
+use crate::{live, socket, status_page};
 
 /// WebSockets at a time.
 const MAX_SOCKETS: u32 = 128;
 
-/// A client that does not say what it wants for this long is let go, also between requests.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The longest head of a request.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
-
-/// How long connections have to end when the server stops.
+/// How long WebSockets have to end when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Rest for the system when it has no more file descriptors.
-const REST: Duration = Duration::from_millis(200);
+/// How often it is looked whether the configuration was read again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often certificates are looked at where the configuration stays the same.
+const REREAD_EVERY: Duration = Duration::from_mins(1);
 
 /// What every handler may use.
 #[derive(Clone)]
@@ -49,8 +45,6 @@ pub(crate) struct App {
     pub(crate) sockets: Arc<Semaphore>,
     /// The API's own description, as JSON.
     pub(crate) openapi: Bytes,
-    /// Whether only this machine can reach the server.
-    pub(crate) only_local: bool,
 }
 
 /// Tells endless answers that the server stops.
@@ -112,126 +106,137 @@ pub fn openapi() -> String {
     routes().into_openapi().to_pretty_json().unwrap_or_default()
 }
 
-/// All routes for `handle`, and what ends their streams: to be used with a server of one's
-/// own. Streams end when the sender says `true` or is dropped.
-pub fn router(handle: Handle) -> (Router, watch::Sender<bool>) {
-    let (app, sender) = app(handle, false);
-    (with_app(app), sender)
-}
-
-fn app(handle: Handle, only_local: bool) -> (App, watch::Sender<bool>) {
-    let (sender, ending) = watch::channel(false);
-    let app = App {
-        handle,
-        ending: Ending::new(ending),
-        sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
-        openapi: openapi().into(),
-        only_local,
-    };
-    (app, sender)
-}
-
-fn with_app(app: App) -> Router {
+fn web_routes(app: App) -> Router {
     let (router, _openapi) = routes().split_for_parts();
     router
         .route("/", get(status_page::page))
         .fallback(system::nothing_here)
         .method_not_allowed_fallback(system::not_this_way)
-        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }
 
-/// Listens on `address`.
-///
-/// # Errors
-/// When the address is in use, not allowed, or not this machine's. The text says what to do.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|e| ServeError::listening(address, &e))
+/// All ports of a configuration, listened on. Nobody is answered before [`serve`].
+pub struct Ports {
+    http: Port,
 }
 
-/// Answers requests on `listener` until `shutdown` is done. Then takes no more, ends live
-/// pictures and WebSockets, and returns within 2 s.
+impl Ports {
+    /// Listens wherever `config` says.
+    ///
+    /// # Errors
+    /// When an address is in use, not allowed, not this machine's, or would show all cameras to
+    /// everybody; when certificates can't be used. The text says what to do.
+    pub async fn open(config: &Config) -> Result<Self, ServeError> {
+        let http = Port::open("http", &config.http, &config.tokens, Protocol::Http1).await?;
+        Ok(Self { http })
+    }
+
+    /// The one for people.
+    pub fn http(&self) -> &Port {
+        &self.http
+    }
+}
+
+/// Answers requests on `ports` until `shutdown` is done. Then takes no more, ends live pictures
+/// and WebSockets, and returns within a few seconds.
 ///
-/// # Errors
-/// When the listening socket breaks.
-pub async fn serve(
-    listener: TcpListener,
-    handle: Handle,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
-    let address = listener.local_addr().map_err(ServeError::Stopped)?;
-    let only_local = address.ip().is_loopback();
-    if !only_local {
-        tracing::warn!(%address, "anybody who can reach this address sees all cameras: there is no authentication yet");
-    }
-    let (app, end_streams) = app(handle, only_local);
-    let (sockets, ending) = (Arc::clone(&app.sockets), app.ending.clone());
-    let service = TowerToHyperService::new(with_app(app));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &permits) => accepted,
-            () = &mut shutdown => break,
-        };
-        while connections.try_join_next().is_some() {}
-        let Some((stream, permit)) = accepted else { continue };
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-        let ending = ending.clone();
-        connections.spawn(async move {
-            if let Err(error) = answer(connection.with_upgrades(), ending).await {
-                tracing::debug!(%error, "a connection broke");
-            }
-            drop(permit);
-        });
-    }
-    drop(listener);
-    end_streams.send_replace(true);
-    // A WebSocket is no longer one of the connections: it has a permit of its own.
-    let all_ended = async {
-        while connections.join_next().await.is_some() {}
-        drop(sockets.acquire_many(MAX_SOCKETS).await);
+/// Tokens and certificates follow the configuration that runs, without a restart.
+pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = ()>) {
+    let (end_streams, ending) = watch::channel(false);
+    let ending = Ending::new(ending);
+    let config = handle.config();
+    let access = Arc::new(Access::new(&config.tokens));
+    let app = App {
+        handle: handle.clone(),
+        ending: ending.clone(),
+        sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
+        openapi: openapi().into(),
     };
-    if tokio::time::timeout(GRACE, all_ended).await.is_err() {
-        tracing::info!("some connections did not end in time and are cut");
-    }
-    Ok(())
-}
+    let sockets = Arc::clone(&app.sockets);
+    let mut renewals = Vec::new();
+    let mut servers = JoinSet::new();
 
-/// Answers one connection's requests. When the server stops, the one under way is the last.
-async fn answer(
-    connection: UpgradeableConnection<TokioIo<TcpStream>, TowerToHyperService<Router>>,
-    mut ending: Ending,
-) -> hyper::Result<()> {
-    let mut connection = pin!(connection);
+    let Ports { http } = ports;
+    renewals.push(Renewal::new(&http, |config| Some(&config.http)));
+    let metrics = handle.port_metrics(http.name());
+    let guard = Guard::new(&http, Arc::clone(&access), metrics.clone(), web_needs);
+    servers.spawn(http.answer(guard.protect(web_routes(app)), metrics, ending.clone()));
+
+    let mut renewing = pin!(renew(renewals, &access, &handle, config));
     tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = ending.wait() => connection.as_mut().graceful_shutdown(),
+        () = shutdown => {}
+        () = &mut renewing => {}
     }
-    connection.await
+    end_streams.send_replace(true);
+    while servers.join_next().await.is_some() {}
+    // A WebSocket is no longer one of the connections: it has a permit of its own.
+    if timeout(GRACE, sockets.acquire_many(MAX_SOCKETS)).await.is_err() {
+        tracing::info!("some WebSockets did not end in time and are cut");
+    }
 }
 
-/// The next connection, once there is room for it. None when it broke before it began.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _peer)) => {
-            // Small answers go out at once; without it they would only be slower.
-            drop(stream.set_nodelay(true));
-            Some((stream, permit))
+/// A port whose certificates and protection follow the configuration.
+struct Renewal {
+    section: &'static str,
+    address: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    listener: fn(&Config) -> Option<&Listener>,
+}
+
+impl Renewal {
+    fn new(port: &Port, listener: fn(&Config) -> Option<&Listener>) -> Self {
+        Self { section: port.name(), address: port.address(), tls: port.tls(), listener }
+    }
+
+    /// Whether this port would let in everybody if there were no tokens.
+    fn needs_tokens(&self, config: &Config) -> bool {
+        let listener = (self.listener)(config);
+        let open = |listener: &Listener| listener.insecure || is_protected(listener, &[]);
+        !self.address.ip().is_loopback() && !listener.is_some_and(open)
+    }
+
+    /// Looks for new certificates.
+    async fn reread(&self, config: &Config) {
+        let files: Option<TlsConfig> = (self.listener)(config).and_then(|l| l.tls.clone());
+        let (Some(tls), Some(files)) = (self.tls.clone(), files) else { return };
+        // Files can be far away.
+        let outcome = tokio::task::spawn_blocking(move || tls.reload(&files)).await;
+        match outcome {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::info!(port = self.section, "new certificates are used"),
+            Ok(Err(error)) => tracing::error!(
+                port = self.section, %error, "new certificates are refused; the last ones go on"
+            ),
+            Err(error) => tracing::error!(port = self.section, %error, "reading panicked"),
         }
-        Err(error) => {
-            // The client is gone, or the system has no descriptors left: neither ends the
-            // server.
-            tracing::debug!(%error, "a connection could not be taken");
-            tokio::time::sleep(REST).await;
-            None
+    }
+}
+
+/// Follows the configuration. Never returns.
+async fn renew(ports: Vec<Renewal>, access: &Access, handle: &Handle, mut known: Arc<Config>) {
+    let mut tick = interval(LOOK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reread = Instant::now();
+    loop {
+        tick.tick().await;
+        let config = handle.config();
+        let changed = !Arc::ptr_eq(&config, &known);
+        if changed && config.tokens != known.tokens {
+            let exposed = ports.iter().find(|port| port.needs_tokens(&config));
+            match exposed {
+                Some(port) if config.tokens.is_empty() => tracing::error!(
+                    port = port.section,
+                    "without tokens this port would let in everybody; the last tokens go on"
+                ),
+                _ => access.set_tokens(&config.tokens),
+            }
         }
+        if changed || reread.elapsed() >= REREAD_EVERY {
+            reread = Instant::now();
+            for port in &ports {
+                port.reread(&config).await;
+            }
+        }
+        known = config;
     }
 }

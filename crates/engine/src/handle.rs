@@ -12,6 +12,7 @@ use crate::camera::Camera;
 use crate::live::LiveView;
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
+use crate::telemetry::PortMetrics;
 use crate::{Config, EngineError};
 
 /// A way to a running engine.
@@ -83,6 +84,16 @@ impl Handle {
     /// The store of events and counts.
     pub fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    /// The configuration that runs, as it was read last.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.shared.running.read())
+    }
+
+    /// Where a server counts what happens at the port that the configuration calls `name`.
+    pub fn port_metrics(&self, name: &'static str) -> PortMetrics {
+        self.shared.telemetry.port(name)
     }
 
     /// All metrics in Prometheus' text format.

@@ -41,4 +41,5 @@ pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
+pub use telemetry::{PortMetrics, Refused};
 pub use topology::Engine;

@@ -29,6 +29,8 @@ pub(crate) fn random_seed() -> u64 {
 pub(crate) struct Shared {
     pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<Camera>>>,
     pub(crate) config: tokio::sync::Mutex<Config>,
+    /// The same, for those who can't wait until a reload is done.
+    pub(crate) running: RwLock<Arc<Config>>,
     pub(crate) store: Store,
     pub(crate) messages: broadcast::Sender<Message>,
     pub(crate) telemetry: Arc<Telemetry>,

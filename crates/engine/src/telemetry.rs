@@ -44,6 +44,73 @@ impl Drop {
     }
 }
 
+/// Why a port did not let somebody through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No token was sent where one is needed.
+    NoToken,
+    /// The token is not one of those configured.
+    WrongToken,
+    /// The token is not good for what was asked.
+    MissingScope,
+    /// The server was asked under a foreign name, or by a page of another site.
+    ForeignSite,
+    /// The client's certificate is missing, expired, or of a foreign issuer.
+    Certificate,
+    /// The client does not speak TLS, or fails at it.
+    Handshake,
+    /// The client did not come to an end with the handshake.
+    Timeout,
+}
+
+impl Refused {
+    const ALL: [Self; 7] = [
+        Self::NoToken,
+        Self::WrongToken,
+        Self::MissingScope,
+        Self::ForeignSite,
+        Self::Certificate,
+        Self::Handshake,
+        Self::Timeout,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::MissingScope => "missing_scope",
+            Self::ForeignSite => "foreign_site",
+            Self::Certificate => "certificate",
+            Self::Handshake => "handshake",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// The metrics of one listening port.
+#[derive(Clone)]
+pub struct PortMetrics {
+    connections: Gauge,
+    refused: [Counter; Refused::ALL.len()],
+}
+
+impl PortMetrics {
+    /// Counts one that was not let through.
+    pub fn refuse(&self, reason: Refused) {
+        self.refused[reason as usize].increment(1);
+    }
+
+    /// A connection was taken; call [`Self::closed`] when it ends.
+    pub fn opened(&self) {
+        self.connections.increment(1.0);
+    }
+
+    /// A connection ended.
+    pub fn closed(&self) {
+        self.connections.decrement(1.0);
+    }
+}
+
 /// All metrics of one engine.
 pub(crate) struct Telemetry {
     recorder: PrometheusRecorder,
@@ -109,6 +176,25 @@ impl Telemetry {
             self.memory_bytes.set(bytes as f64);
         }
         self.handle.render()
+    }
+
+    /// The metrics of the port that the configuration calls `name`.
+    pub(crate) fn port(&self, name: &'static str) -> PortMetrics {
+        let key = |metric: &'static str, reason: Option<&'static str>| {
+            let mut labels = vec![Label::new("port", name)];
+            labels.extend(reason.map(|reason| Label::new("reason", reason)));
+            Key::from_parts(metric, labels)
+        };
+        let refused = |reason: Refused| {
+            let key = key("omma_port_refused_total", Some(reason.as_str()));
+            self.recorder.register_counter(&key, &METADATA)
+        };
+        PortMetrics {
+            connections: self
+                .recorder
+                .register_gauge(&key("omma_port_connections", None), &METADATA),
+            refused: Refused::ALL.map(refused),
+        }
     }
 
     pub(crate) fn camera(self: &Arc<Self>, camera: &CameraId) -> CameraMetrics {
@@ -221,6 +307,8 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_camera_reconnects_total", "attempts to open a camera again");
     counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
+    counter("omma_port_refused_total", "connections and requests not let through, by reason");
+    gauge("omma_port_connections", None, "connections that stand now");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

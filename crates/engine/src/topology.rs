@@ -47,6 +47,7 @@ impl Engine {
         let cameras = config.cameras.clone();
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
+            running: RwLock::new(Arc::new(config.clone())),
             config: tokio::sync::Mutex::new(config),
             store,
             messages,
@@ -94,8 +95,17 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     // Held to the end: two reloads at a time would mix.
     let mut current = shared.config.lock().await;
     let mut report = Vec::new();
-    let fixed =
-        |config: &Config| Config { models: BTreeMap::new(), cameras: Vec::new(), ..config.clone() };
+    *shared.running.write() = Arc::new(new.clone());
+    // The servers look for new tokens themselves.
+    let fixed = |config: &Config| Config {
+        models: BTreeMap::new(),
+        cameras: Vec::new(),
+        tokens: Vec::new(),
+        ..config.clone()
+    };
+    if current.tokens != new.tokens {
+        report.push("tokens changed".to_owned());
+    }
     if fixed(&current) != fixed(&new) {
         report
             .push("what is not about cameras or models takes effect at the next start".to_owned());
