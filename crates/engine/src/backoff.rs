@@ -9,6 +9,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// followed by an attempt at once, or it would be opened without pause.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
+/// What held this long gave at least some footage, and is tried again after the first wait.
+const USEFUL_AFTER: Duration = Duration::from_secs(2);
+
 /// Exponential backoff with jitter: at once, then about 0.5 s, 1 s, 2 s … 30 s. The jitter
 /// (a quarter up or down) keeps a hundred cameras behind one switch from coming back in one
 /// burst.
@@ -29,10 +32,13 @@ impl Backoff {
         self.attempts
     }
 
-    /// It worked for `held`: after a while, the next failure is retried at once.
+    /// It worked for `held`: after a while, the next failure is retried at once, and after a
+    /// shorter while at least soon.
     pub(crate) fn worked(&mut self, held: Duration) {
         if held >= STABLE_AFTER {
             self.attempts = 0;
+        } else if held >= USEFUL_AFTER {
+            self.attempts = self.attempts.min(1);
         }
     }
 
@@ -77,8 +83,10 @@ mod tests {
                 let delay = backoff.next_delay();
                 prop_assert!(delay >= base.mul_f64(0.74) && delay <= LONGEST);
             }
-            backoff.worked(STABLE_AFTER / 2);
-            prop_assert!(backoff.next_delay() > LONGEST / 2, "it came and went");
+            backoff.worked(USEFUL_AFTER / 2);
+            prop_assert!(backoff.next_delay() > LONGEST / 2, "it never came");
+            backoff.worked(USEFUL_AFTER);
+            prop_assert!(backoff.next_delay() <= FIRST.mul_f64(1.25), "it came and went");
             backoff.worked(STABLE_AFTER);
             prop_assert_eq!(backoff.next_delay(), Duration::ZERO);
         }

@@ -25,6 +25,14 @@ pub enum EngineError {
         /// Why it is in this state.
         reason: String,
     },
+    /// A camera sends packets, but no news.
+    #[error("camera `{camera}`: {what}; switch it off and on if this happens again")]
+    Frozen {
+        /// The camera.
+        camera: String,
+        /// What stands still.
+        what: &'static str,
+    },
     /// A source can't be understood.
     #[error("camera `{camera}`: {reason}")]
     Source {
@@ -32,6 +40,21 @@ pub enum EngineError {
         camera: String,
         /// What is wrong with its `url`.
         reason: String,
+    },
+    /// Settings are not as they must be.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// A camera of this name is there already.
+    #[error("there is a camera `{name}` already; change that one, or choose another name")]
+    Exists {
+        /// The name.
+        name: String,
+    },
+    /// A camera's stream can't be passed on.
+    #[error("camera `{camera}` has no address to pass its stream on to; set `pass_through.url`")]
+    NoPassThrough {
+        /// The camera.
+        camera: String,
     },
     /// A video could not be read or written.
     #[error(transparent)]
@@ -97,10 +120,13 @@ impl EngineError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoCamera { .. } => ErrorKind::NotFound,
-            Self::NoPicture { .. } => ErrorKind::Timeout,
+            Self::NoPicture { .. } | Self::Frozen { .. } => ErrorKind::Timeout,
             Self::Source { .. } | Self::MotionHasNoClasses { .. } | Self::Redaction { .. } => {
                 ErrorKind::Invalid
             }
+            Self::Exists { .. } => ErrorKind::Busy,
+            Self::NoPassThrough { .. } => ErrorKind::Invalid,
+            Self::Config(error) => error.kind(),
             Self::Rule { source, .. } => source.kind(),
             Self::NoFrames { .. } => ErrorKind::Corrupt,
             Self::Media(error) => error.kind(),

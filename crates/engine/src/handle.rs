@@ -3,16 +3,21 @@
 
 use std::sync::Arc;
 
+use omma_media::StreamInfo;
 use omma_rules::{Line, Zone};
-use omma_store::Store;
-use omma_types::{Analysis, CameraId};
+use omma_store::{CameraChange, Store};
+use omma_types::{Analysis, CameraId, WallTime};
 use tokio::sync::broadcast;
 
 use crate::camera::Camera;
+use crate::config::Rate;
+use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
+use crate::overlay::Overlay;
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::telemetry::PortMetrics;
+use crate::stream::RingReport;
 use crate::{Config, EngineError};
 
 /// A way to a running engine.
@@ -81,6 +86,53 @@ impl Handle {
         }
     }
 
+    /// A camera's packets from now on, sound included where its configuration wants it.
+    ///
+    /// # Errors
+    /// No camera has this name, or it is paused.
+    pub fn packets(&self, id: &CameraId, preroll: Preroll) -> Result<PacketFeed, EngineError> {
+        self.known(id)?.packets(preroll)
+    }
+
+    /// A camera's decoded pictures from now on. While the feed lives, the camera decodes.
+    ///
+    /// # Errors
+    /// No camera has this name, or it is paused.
+    pub fn pictures(&self, id: &CameraId, rate: Rate) -> Result<PictureFeed, EngineError> {
+        self.known(id)?.pictures(rate)
+    }
+
+    /// Every picture that the ring still holds of those taken from `from` to `to`. An empty
+    /// feed where there is none.
+    ///
+    /// # Errors
+    /// No camera has this name, or it is paused.
+    pub fn history(
+        &self,
+        id: &CameraId,
+        from: WallTime,
+        to: WallTime,
+    ) -> Result<HistoryFeed, EngineError> {
+        let camera = self.known(id)?;
+        HistoryFeed::start(id, camera.main()?.past(from, to), from, to)
+    }
+
+    /// What the open connection of a camera carries (none while there is none), and what its
+    /// ring holds.
+    ///
+    /// # Errors
+    /// No camera has this name.
+    pub fn stream(
+        &self,
+        id: &CameraId,
+    ) -> Result<(Option<Arc<StreamInfo>>, RingReport), EngineError> {
+        let camera = self.known(id)?;
+        Ok(match camera.main() {
+            Ok(main) => (main.info(), main.ring_report()),
+            Err(_paused) => (None, RingReport::default()),
+        })
+    }
+
     /// The store of events and counts.
     pub fn store(&self) -> &Store {
         &self.shared.store
@@ -117,10 +169,114 @@ impl Handle {
         crate::topology::reload(&self.shared, config).await
     }
 
+    /// Adds a camera. Its settings have the form of a camera in the configuration file, as
+    /// JSON; they are kept in the store.
+    ///
+    /// # Errors
+    /// There is such a camera, a setting is wrong, or the store can't keep it.
+    pub async fn add_camera(&self, id: &CameraId, settings: &str) -> Result<(), EngineError> {
+        let mut overlay = self.shared.overlay.lock().await;
+        if overlay.config.camera(id).is_some() {
+            return Err(EngineError::Exists { name: id.to_string() });
+        }
+        self.put(&mut overlay, id, settings).await
+    }
+
+    /// Gives a camera other settings, or adds it; as [`Self::add_camera`]. A secret that is
+    /// given as `***`, as [`Self::camera_settings`] shows it, stays what it is.
+    ///
+    /// # Errors
+    /// A setting is wrong, or the store can't keep it.
+    pub async fn put_camera(&self, id: &CameraId, settings: &str) -> Result<(), EngineError> {
+        let mut overlay = self.shared.overlay.lock().await;
+        self.put(&mut overlay, id, settings).await
+    }
+
+    async fn put(
+        &self,
+        overlay: &mut Overlay,
+        id: &CameraId,
+        settings: &str,
+    ) -> Result<(), EngineError> {
+        let settings = overlay.with_secrets(id, settings);
+        let camera = overlay.file.parse_camera(id.as_str(), &settings)?;
+        let change = CameraChange {
+            camera: id.clone(),
+            settings: Some(camera.to_json(false).to_string()),
+            paused: None,
+            removed: false,
+        };
+        crate::topology::change(&self.shared, overlay, change).await.map(drop)
+    }
+
+    /// Stops reading a camera, or goes on with it. Kept across restarts.
+    ///
+    /// # Errors
+    /// No camera has this name, or the store can't keep it.
+    pub async fn pause_camera(&self, id: &CameraId, paused: bool) -> Result<(), EngineError> {
+        let mut overlay = self.shared.overlay.lock().await;
+        self.check_known(&overlay, id)?;
+        let change = CameraChange { paused: Some(paused), ..change_of(&overlay, id) };
+        crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
+    }
+
+    /// Removes a camera, for good unless it is added again. What it recorded and counted
+    /// stays.
+    ///
+    /// # Errors
+    /// No camera has this name, or the store can't keep it.
+    pub async fn remove_camera(&self, id: &CameraId) -> Result<(), EngineError> {
+        let mut overlay = self.shared.overlay.lock().await;
+        self.check_known(&overlay, id)?;
+        let change = CameraChange {
+            camera: id.clone(),
+            settings: None,
+            paused: None,
+            removed: overlay.is_of_file(id),
+        };
+        crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
+    }
+
+    /// Takes back what was changed at run time: what the configuration file says of the
+    /// camera holds again.
+    ///
+    /// # Errors
+    /// The store can't keep it.
+    pub async fn revert_camera(&self, id: &CameraId) -> Result<(), EngineError> {
+        let mut overlay = self.shared.overlay.lock().await;
+        let nothing =
+            CameraChange { camera: id.clone(), settings: None, paused: None, removed: false };
+        crate::topology::change(&self.shared, &mut overlay, nothing).await.map(drop)
+    }
+
+    /// A camera's settings in the form of the configuration file, as JSON, secrets replaced by
+    /// `***`; none where no camera has this name.
+    pub async fn camera_settings(&self, id: &CameraId) -> Option<serde_json::Value> {
+        let overlay = self.shared.overlay.lock().await;
+        overlay.config.camera(id).map(|camera| camera.to_json(true))
+    }
+
+    fn check_known(&self, overlay: &Overlay, id: &CameraId) -> Result<(), EngineError> {
+        match overlay.config.camera(id) {
+            Some(_) => Ok(()),
+            None => self.known(id).map(drop),
+        }
+    }
+
     fn known(&self, id: &CameraId) -> Result<Arc<Camera>, EngineError> {
         self.shared.camera(id).ok_or_else(|| EngineError::NoCamera {
             name: id.to_string(),
             known: self.shared.cameras().iter().map(|c| c.id.to_string()).collect(),
         })
     }
+}
+
+/// What was changed of a camera so far.
+fn change_of(overlay: &Overlay, id: &CameraId) -> CameraChange {
+    overlay.changes.get(id).cloned().unwrap_or_else(|| CameraChange {
+        camera: id.clone(),
+        settings: None,
+        paused: None,
+        removed: false,
+    })
 }

@@ -15,9 +15,11 @@ mod camera;
 pub mod config;
 mod demand;
 mod error;
+mod feed;
 mod handle;
 mod live;
 mod models;
+mod overlay;
 mod pacer;
 mod pipeline;
 mod pool;
@@ -26,6 +28,7 @@ mod schedule;
 mod shared;
 mod source;
 mod status;
+mod stream;
 mod telemetry;
 mod topology;
 mod totals;
@@ -33,6 +36,7 @@ mod writer;
 
 pub use config::{CameraConfig, Config, ConfigError};
 pub use error::EngineError;
+pub use feed::{HistoryFeed, PacketFeed, Parcel, PictureFeed, Preroll, Waited};
 pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
@@ -42,4 +46,5 @@ pub use status::{
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
 pub use telemetry::{PortMetrics, Refused};
+pub use stream::RingReport;
 pub use topology::Engine;

@@ -190,7 +190,16 @@ impl Artist {
             let scene = camera.scene();
             let config = camera.config();
             let tracks = match &scene.latest {
-                Some(latest) => carried_on(latest, scene.previous.as_deref(), stamp.media),
+                Some(latest) => {
+                    let at = if camera.has_sub_stream() {
+                        // Two streams have two clocks; when a picture was taken, both know.
+                        let later = stamp.wall.since(latest.frame.wall);
+                        latest.frame.media + later
+                    } else {
+                        stamp.media
+                    };
+                    carried_on(latest, scene.previous.as_deref(), at)
+                }
                 None => Vec::new(),
             };
             let drawing = Drawing {

@@ -10,8 +10,9 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::Config;
 use crate::camera::Camera;
-use crate::config::Config;
+use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
@@ -28,8 +29,8 @@ pub(crate) fn random_seed() -> u64 {
 
 pub(crate) struct Shared {
     pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<Camera>>>,
-    pub(crate) config: tokio::sync::Mutex<Config>,
-    /// The same, for those who can't wait until a reload is done.
+    pub(crate) overlay: tokio::sync::Mutex<Overlay>,
+    /// What runs, for those who can't wait until a change is done.
     pub(crate) running: RwLock<Arc<Config>>,
     pub(crate) store: Store,
     pub(crate) messages: broadcast::Sender<Message>,

@@ -28,17 +28,20 @@ pub(crate) enum Drop {
     DetectorBusy,
     /// A newer picture came before the live view was free.
     ViewBusy,
+    /// A newer picture came before a client had taken this one.
+    ClientBusy,
     /// The packet was damaged.
     Corrupt,
 }
 
 impl Drop {
-    const ALL: [Self; 3] = [Self::DetectorBusy, Self::ViewBusy, Self::Corrupt];
+    const ALL: [Self; 4] = [Self::DetectorBusy, Self::ViewBusy, Self::ClientBusy, Self::Corrupt];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::DetectorBusy => "detector_busy",
             Self::ViewBusy => "view_busy",
+            Self::ClientBusy => "client_busy",
             Self::Corrupt => "corrupt",
         }
     }
@@ -197,9 +200,24 @@ impl Telemetry {
         }
     }
 
+    /// Of a camera and its main stream.
     pub(crate) fn camera(self: &Arc<Self>, camera: &CameraId) -> CameraMetrics {
+        self.stream(camera, None)
+    }
+
+    /// Of a camera's stream for the detector: the same names, and a label more.
+    pub(crate) fn sub_stream(self: &Arc<Self>, camera: &CameraId) -> CameraMetrics {
+        self.stream(camera, Some(("stream", "detect")))
+    }
+
+    fn stream(
+        self: &Arc<Self>,
+        camera: &CameraId,
+        which: Option<(&'static str, &'static str)>,
+    ) -> CameraMetrics {
         let key = |name: &'static str, extra: Option<(&'static str, &'static str)>| {
             let mut labels = vec![Label::new("camera", camera.as_str().to_owned())];
+            labels.extend(which.map(|(name, value)| Label::new(name, value)));
             labels.extend(extra.map(|(name, value)| Label::new(name, value)));
             Key::from_parts(name, labels)
         };

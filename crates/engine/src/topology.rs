@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use omma_store::Store;
+use omma_store::{CameraChange, Store};
 use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
@@ -13,6 +13,7 @@ use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
 use crate::handle::Handle;
 use crate::models::Models;
+use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::status::Totals;
@@ -44,11 +45,15 @@ impl Engine {
             Arc::clone(&telemetry),
             tokio::runtime::Handle::current(),
         )?;
-        let cameras = config.cameras.clone();
+        let (overlay, problems) = Overlay::new(config, store.camera_changes().await?);
+        for problem in problems {
+            tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
+        }
+        let cameras = overlay.config.cameras.clone();
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
-            running: RwLock::new(Arc::new(config.clone())),
-            config: tokio::sync::Mutex::new(config),
+            running: RwLock::new(Arc::new(overlay.config.clone())),
+            overlay: tokio::sync::Mutex::new(overlay),
             store,
             messages,
             telemetry,
@@ -90,12 +95,11 @@ impl Engine {
     }
 }
 
-/// Makes `new` the configuration that runs; see [`Handle::reload`].
+/// Makes `new` the configuration file's; see [`Handle::reload`].
 pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
-    // Held to the end: two reloads at a time would mix.
-    let mut current = shared.config.lock().await;
+    // Held to the end: two changes at a time would mix.
+    let mut overlay = shared.overlay.lock().await;
     let mut report = Vec::new();
-    *shared.running.write() = Arc::new(new.clone());
     // The servers look for new tokens themselves.
     let fixed = |config: &Config| Config {
         models: BTreeMap::new(),
@@ -103,21 +107,67 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
         tokens: Vec::new(),
         ..config.clone()
     };
-    if current.tokens != new.tokens {
+    if overlay.file.tokens != new.tokens {
         report.push("tokens changed".to_owned());
     }
-    if fixed(&current) != fixed(&new) {
+    if fixed(&overlay.file) != fixed(&new) {
         report
             .push("what is not about cameras or models takes effect at the next start".to_owned());
     }
+    let changed_by_hand = new.cameras.iter().filter(|camera| {
+        let is_new = overlay.file.camera(&camera.id) != Some(camera);
+        is_new && overlay.changes.contains_key(&camera.id)
+    });
+    report.extend(changed_by_hand.map(|camera| {
+        format!(
+            "camera `{}`: what was changed through the API holds over the file; \
+             `omma config show` shows it",
+            camera.id
+        )
+    }));
+    let old = overlay.config.clone();
+    overlay.file = new;
+    report.extend(overlay.join());
+    *shared.running.write() = Arc::new(overlay.config.clone());
+    report.extend(apply(shared, &old, &overlay.config).await);
+    report
+}
+
+/// Keeps a change to a camera, and lets it take effect.
+pub(crate) async fn change(
+    shared: &Arc<Shared>,
+    overlay: &mut Overlay,
+    change: CameraChange,
+) -> Result<Vec<String>, EngineError> {
+    let is_nothing = change.settings.is_none() && change.paused.is_none() && !change.removed;
+    if is_nothing {
+        shared.store.forget_camera_change(&change.camera).await?;
+        overlay.changes.remove(&change.camera);
+    } else {
+        shared.store.put_camera_change(&change).await?;
+        overlay.changes.insert(change.camera.clone(), change);
+    }
+    let old = overlay.config.clone();
+    let mut report = overlay.join();
+    *shared.running.write() = Arc::new(overlay.config.clone());
+    report.extend(apply(shared, &old, &overlay.config).await);
+    for change in &report {
+        tracing::info!(change = change.as_str(), "changed through the API");
+    }
+    Ok(report)
+}
+
+/// Makes `new` what runs where `old` ran. Cameras that are the same in both are not touched.
+async fn apply(shared: &Arc<Shared>, old: &Config, new: &Config) -> Vec<String> {
+    let mut report = Vec::new();
     shared.pool.models().forget_failures();
-    for old in &current.cameras {
+    for old in &old.cameras {
         // One that could not be started has no running camera: it is tried again.
         match (new.camera(&old.id), shared.camera(&old.id)) {
             (Some(same), Some(_running)) if same == old => {}
             (Some(changed), Some(running)) if same_stream(old, changed) => {
-                running.replace_rules(changed);
-                report.push(format!("camera `{}`: lines and zones changed", old.id));
+                running.adapt(changed);
+                report.push(format!("camera `{}`: changed without interruption", old.id));
             }
             (Some(changed), _) => {
                 // Its last events may still be on their way to the store.
@@ -133,25 +183,26 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
             }
         }
     }
-    for added in new.cameras.iter().filter(|camera| current.camera(&camera.id).is_none()) {
+    for added in new.cameras.iter().filter(|camera| old.camera(&camera.id).is_none()) {
         report.push(match start_camera(shared, added.clone(), None).await {
             Ok(()) => format!("camera `{}`: added", added.id),
             Err(error) => format!("camera `{}`: not started: {error}", added.id),
         });
     }
-    *current = new;
-    drop(current);
     if let Err(error) = load_models(shared) {
         report.push(error.to_string());
     }
     report
 }
 
-/// Whether two configurations of a camera differ in lines and zones at most.
+/// Whether two configurations of a camera differ in nothing that its streams or its detector
+/// would have to be started anew for.
 fn same_stream(a: &CameraConfig, b: &CameraConfig) -> bool {
     let bare = |camera: &CameraConfig| CameraConfig {
         lines: Vec::new(),
         zones: Vec::new(),
+        record: None,
+        pass_through: None,
         ..camera.clone()
     };
     bare(a) == bare(b)

@@ -4,13 +4,14 @@
 //! is full: from the rules on nothing is dropped. A store that refuses (disk full) is tried
 //! again until it accepts, and says so in readiness and log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use omma_store::Store;
-use omma_types::Event;
+use omma_types::{CameraId, Event, EventId, EventKind, MediaTime, WallTime};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::broadcast;
 
@@ -30,6 +31,35 @@ enum Item {
     Event(Box<Event>, Origin),
     /// Nothing follows.
     Stop,
+}
+
+/// The event of a camera's new state.
+pub(crate) fn camera_state(
+    id: EventId,
+    camera: &CameraId,
+    state: &'static str,
+    reason: &str,
+    wall: WallTime,
+) -> Event {
+    of_camera(id, camera, EventKind::CameraState { state, reason: reason.to_owned() }, wall)
+}
+
+/// An event of a camera itself, not of something that it saw.
+pub(crate) fn of_camera(id: EventId, camera: &CameraId, kind: EventKind, wall: WallTime) -> Event {
+    Event {
+        id,
+        camera: camera.clone(),
+        kind,
+        rule: None,
+        track: None,
+        class: None,
+        score: None,
+        rect: None,
+        media: MediaTime::ZERO,
+        wall,
+        path: Vec::new(),
+        attributes: BTreeMap::new(),
+    }
 }
 
 /// Sends events to the writer.

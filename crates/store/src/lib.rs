@@ -1,8 +1,9 @@
-//! Events and counts on disk.
+//! What outlives the program, on disk.
 //!
 //! This crate exists so that what happened survives a restart, and can be asked for: by
-//! camera, rule, class and time, page by page, or as counts in buckets of time. It knows
-//! SQLite and nothing of how events come about.
+//! camera, rule, class and time, page by page, or as counts in buckets of time. It also holds
+//! the index of recordings, what waits to be delivered, and what was changed about cameras at
+//! run time. It knows SQLite and nothing of how any of it comes about.
 //!
 //! Invariants:
 //! - One [`Store::append`] is one transaction: its events, their sequence numbers and their
@@ -11,16 +12,26 @@
 //!   power cut: a reader that stands at number `n` has everything up to `n`.
 //! - Appending an event a second time changes nothing.
 //! - Counts stay when events are forgotten.
+//! - What [`Store::enqueue`] has accepted stays until it is acknowledged or buried, in order.
+//! - Only the file's owner may read it: cameras' passwords are in it.
 
+mod changes;
 mod error;
+mod group;
+mod outbox;
+mod private;
 mod query;
 mod row;
 mod schema;
+mod segments;
 mod store;
 
+pub use changes::CameraChange;
 pub use error::StoreError;
+pub use outbox::{DeadItem, MAX_DEAD, OutboxItem};
 pub use query::{
     Bucket, CountQuery, CountRow, EventPage, EventQuery, MAX_COUNT_ROWS, MAX_PAGE, Order,
     StoredEvent,
 };
+pub use segments::{NewSegment, Segment, SegmentQuery};
 pub use store::Store;

@@ -9,7 +9,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use crate::StoreError;
 
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_events_and_counts.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_events_and_counts.sql"),
+    include_str!("../migrations/0002_segments_outbox_cameras.sql"),
+];
 
 /// The `application_id` that the first migration sets.
 const APPLICATION_ID: i64 = 0x4f4d_4d41;

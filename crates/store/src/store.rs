@@ -1,4 +1,4 @@
-//! The store itself: opening, appending, asking, forgetting.
+//! The store itself: opening it, and its events: appending, asking, forgetting.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Row as _, Transaction};
 
+use crate::group::Group;
 use crate::row::{
     BadRow, COLUMNS, KindColumns, attributes_text, duration, path_bytes, read_camera,
     read_direction, read_event, read_word, rect_bytes,
 };
 use crate::{
     CountQuery, CountRow, EventPage, EventQuery, MAX_COUNT_ROWS, MAX_PAGE, Order, StoreError,
-    StoredEvent, schema,
+    StoredEvent, private, schema,
 };
 
 const MICROS_A_MINUTE: i64 = 60_000_000;
@@ -32,7 +33,8 @@ const READERS: u32 = 3;
 /// long behind it.
 const FORGET_AT_ONCE: i64 = 2000;
 
-/// Events and counts in one SQLite file. Cheap to clone; clones share the connections.
+/// Everything that outlives the program, in one SQLite file: events and counts, the index of
+/// recordings, what waits to be delivered, changes to cameras. Cheap to clone; clones share the connections.
 ///
 /// One connection writes, three read; in WAL mode they don't wait for each other. Commits are
 /// synced to the disk (`synchronous = FULL`): a number that a reader has seen must not come
@@ -40,8 +42,9 @@ const FORGET_AT_ONCE: i64 = 2000;
 /// batches where they come in bursts.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    pub(crate) writer: SqlitePool,
+    pub(crate) reader: SqlitePool,
+    pub(crate) group: Arc<Group>,
     path: Arc<Path>,
 }
 
@@ -60,6 +63,7 @@ impl Store {
                 reason: format!("{}: {e}", parent.display()),
             })?;
         }
+        private::create(&path);
         let failed = |e: sqlx::Error| StoreError::from_sqlx(&path, &e);
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -74,6 +78,7 @@ impl Store {
         let migrated = schema::migrate(&mut probe, &path).await;
         probe.close().await.map_err(failed)?;
         migrated?;
+        private::protect(&path);
         let options = options.journal_mode(SqliteJournalMode::Wal);
         let pool = |connections| {
             SqlitePoolOptions::new()
@@ -85,7 +90,7 @@ impl Store {
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
         let reader = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
-        Ok(Self { writer, reader, path: path.into() })
+        Ok(Self::of(writer, reader, &path))
     }
 
     /// A store without a file: what it holds ends with it.
@@ -107,7 +112,13 @@ impl Store {
             .await
             .map_err(failed)?;
         schema::migrate(&mut *only.acquire().await.map_err(failed)?, path).await?;
-        Ok(Self { writer: only.clone(), reader: only, path: path.into() })
+        Ok(Self::of(only.clone(), only, path))
+    }
+
+    fn of(writer: SqlitePool, reader: SqlitePool, path: &Path) -> Self {
+        let path = Arc::from(path);
+        let group = Arc::new(Group::new(writer.clone(), Arc::clone(&path)));
+        Self { writer, reader, group, path }
     }
 
     /// The file; `:memory:` for a store without one.
@@ -271,11 +282,16 @@ impl Store {
         }
     }
 
-    fn failed(&self, error: &sqlx::Error) -> StoreError {
+    /// A transaction that writes.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.failed(&e))
+    }
+
+    pub(crate) fn failed(&self, error: &sqlx::Error) -> StoreError {
         StoreError::from_sqlx(&self.path, error)
     }
 
-    fn bad(&self, row: BadRow) -> StoreError {
+    pub(crate) fn bad(&self, row: BadRow) -> StoreError {
         StoreError::Corrupt { path: self.path.to_path_buf(), reason: row.0 }
     }
 }
@@ -450,7 +466,16 @@ fn among(
     if values.len() == 0 {
         return;
     }
-    sql.push(" AND ").push(column).push(" IN (");
+    sql.push(" AND ").push(column);
+    in_list(sql, values);
+}
+
+/// Adds ` IN (values)`.
+pub(crate) fn in_list<'a, T>(sql: &mut QueryBuilder<Sqlite>, values: impl Iterator<Item = T>)
+where
+    T: sqlx::Encode<'a, Sqlite> + sqlx::Type<Sqlite> + 'a,
+{
+    sql.push(" IN (");
     let mut list = sql.separated(", ");
     for value in values {
         list.push_bind(value);
