@@ -53,11 +53,13 @@ pub struct DecoderOptions {
     pub threads: u32,
     /// What to leave out; [`Decoder::set_skip`] changes it later.
     pub skip: Skip,
+    /// What decodes.
+    pub hardware: Hardware,
 }
 
 impl Default for DecoderOptions {
     fn default() -> Self {
-        Self { threads: 1, skip: Skip::None }
+        Self { threads: 1, skip: Skip::None, hardware: Hardware::None }
     }
 }
 

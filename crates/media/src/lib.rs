@@ -22,7 +22,7 @@ mod writer;
 
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
 pub use error::MediaError;
-pub use packet::{Packet, StreamInfo};
+pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use ring::GopRing;
 pub use source::{Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};

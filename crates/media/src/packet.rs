@@ -4,8 +4,32 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omma_types::{MediaTime, Size, WallSource, WallTime};
+use sha2::{Digest as _, Sha256};
 
 use crate::av::{AvPacket, CodecParameters};
+
+/// What a packet holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Medium {
+    /// A picture.
+    #[default]
+    Video,
+    /// Sound.
+    Audio,
+}
+
+/// Facts about the sound beside a video stream.
+#[derive(Clone, Debug)]
+pub struct AudioInfo {
+    /// FFmpeg's name of the codec, e.g. `aac`.
+    pub codec: &'static str,
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// 1 for mono, 2 for stereo.
+    pub channels: u32,
+    /// Only where packets of sound are read.
+    pub(crate) parameters: Option<Arc<CodecParameters>>,
+}
 
 /// Facts about a video stream.
 #[derive(Clone, Debug)]
@@ -19,8 +43,9 @@ pub struct StreamInfo {
     pub frame_rate: Option<f64>,
     /// Seconds a tick of the packets' time stamps, as numerator and denominator.
     pub time_base: (i32, i32),
-    /// Whether there is sound beside the pictures. It is not read.
-    pub has_audio: bool,
+    /// The sound beside the pictures, if there is any. Its packets are read only where
+    /// [`crate::SourceSpec::with_audio`] asks for them.
+    pub audio: Option<AudioInfo>,
     /// Length, where there is an end.
     pub duration: Option<Duration>,
     /// Number of pictures, where the container counts them.
@@ -37,6 +62,31 @@ impl StreamInfo {
         self.parameters.extradata()
     }
 
+    /// 16 hexadecimal digits over all that must not change within one file: codec, its
+    /// header, size, and the same of the sound where its packets are read. Packets of streams
+    /// with equal fingerprints can follow each other in one file.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        let size = self.size.unwrap_or_default();
+        add(self.codec.as_bytes());
+        add(self.extradata());
+        add(&size.width.to_le_bytes());
+        add(&size.height.to_le_bytes());
+        if let Some(audio) = &self.audio
+            && let Some(parameters) = &audio.parameters
+        {
+            add(audio.codec.as_bytes());
+            add(parameters.extradata());
+            add(&audio.sample_rate.to_le_bytes());
+            add(&audio.channels.to_le_bytes());
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Number of pictures for a progress bar: counted by the container, or else from length
     /// and frame rate.
     pub fn expected_frames(&self) -> Option<u64> {
@@ -47,15 +97,24 @@ impl StreamInfo {
     }
 }
 
-/// One compressed picture (or, with fields, half of one). Clones share the data.
+/// One compressed picture (or, with fields, half of one), or a piece of sound. Clones share
+/// the data.
 #[derive(Clone, Debug)]
 pub struct Packet {
-    /// Number of the packet in its stream, from 0, in the order of decoding. A packet that a
-    /// film's edit list hides (decoded, never shown) has the number of the next shown one.
+    /// What it holds. Only video, unless sound was asked for.
+    pub medium: Medium,
+    /// Number of the packet in its stream (pictures and sound are counted apart), from 0, in
+    /// the order of decoding. A packet that a film's edit list hides (decoded, never shown)
+    /// has the number of the next shown one.
     pub seq: u64,
-    /// When its picture is shown. Never goes back to the start where a file loops.
+    /// When it is shown or heard. Pictures and sound share the clock, whose zero is near the
+    /// first picture. Never goes back to the start where a file loops.
     pub pts: MediaTime,
-    /// Whether decoding can start here.
+    /// When it is decoded: not after `pts` and rising, unless the stream lies.
+    pub dts: MediaTime,
+    /// How long it is shown or heard; for pictures often an estimate.
+    pub duration: Duration,
+    /// Whether decoding of pictures can start here; false for sound.
     pub keyframe: bool,
     /// When it arrived here. Of a paced source: when it was due.
     pub arrival: Instant,
@@ -71,6 +130,11 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// Whether it is a picture's.
+    pub fn is_video(&self) -> bool {
+        self.medium == Medium::Video
+    }
+
     /// Size in bytes.
     pub fn len(&self) -> usize {
         self.data.data().len()

@@ -68,6 +68,7 @@ pub struct SourceSpec {
     pub(crate) name: String,
     pub(crate) paced: bool,
     pub(crate) looped: bool,
+    pub(crate) with_audio: bool,
     pub(crate) transport: Transport,
     pub(crate) open_timeout: Duration,
     pub(crate) read_timeout: Option<Duration>,
@@ -75,6 +76,10 @@ pub struct SourceSpec {
 
 /// How long opening may take unless said otherwise.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A camera that sends no picture for so long has stalled: told within 5 s, the last part of
+/// which others need to tell it.
+const SILENCE: Duration = Duration::from_millis(4500);
 
 const SCHEMES: &str = "use a path, file:, rtsp://, rtsps://, rtmp://, rtmps://, http://, \
                        https:// or v4l2:/dev/video0";
@@ -150,6 +155,7 @@ impl SourceSpec {
             name,
             paced: true,
             looped: false,
+            with_audio: false,
             transport: Transport::Auto,
             open_timeout: OPEN_TIMEOUT,
             read_timeout: None,
@@ -171,6 +177,13 @@ impl SourceSpec {
         self
     }
 
+    /// Whether packets of sound come too, beside those of pictures (default: no).
+    #[must_use]
+    pub fn with_audio(mut self, with_audio: bool) -> Self {
+        self.with_audio = with_audio;
+        self
+    }
+
     /// How RTSP carries the pictures.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
@@ -185,8 +198,9 @@ impl SourceSpec {
         self
     }
 
-    /// How long a network source may be silent (default 5 s; HLS and files over HTTP
-    /// 30 s, because they come in segments).
+    /// How long a network source may go without a picture; sound alone does not count
+    /// (default 4.5 s, so that a stall is noticed within 5 s; HLS and files over HTTP 30 s,
+    /// because they come in segments).
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout);
@@ -209,7 +223,7 @@ impl SourceSpec {
         let usual = match self.kind {
             SourceKind::File(_) | SourceKind::Producer(_) => return None,
             SourceKind::Http(_) if !steady => Duration::from_secs(30),
-            _ => Duration::from_secs(5),
+            _ => SILENCE,
         };
         Some(self.read_timeout.unwrap_or(usual))
     }

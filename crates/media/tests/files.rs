@@ -180,7 +180,7 @@ fn sound_is_left_out() {
         ),
     );
     let path = dir.path().join("both.mp4");
-    assert!(open(&path).unwrap().info().has_audio);
+    assert!(open(&path).unwrap().info().audio.is_some());
     assert_eq!(decode_file(&path).len(), 50);
 }
 

@@ -112,7 +112,7 @@ fn rtmp_is_read_until_its_server_dies() {
         };
         let info = source.info();
         assert_eq!((info.codec, info.size), ("h264", Some(Size::new(320, 240))));
-        assert_eq!(info.has_audio, !sound.is_empty());
+        assert_eq!(info.audio.is_some(), !sound.is_empty());
         look(&mut source, 50, Size::new(320, 240));
         server.kill();
         let error = fails_soon(&mut source, &[ErrorKind::Unreachable]);

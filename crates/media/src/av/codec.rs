@@ -63,6 +63,16 @@ impl CodecParameters {
         (width > 0 && height > 0).then_some(Size::new(width, height))
     }
 
+    /// Samples of sound a second; 0 where unknown.
+    pub(crate) fn sample_rate(&self) -> u32 {
+        u32::try_from(self.get().sample_rate).unwrap_or(0)
+    }
+
+    /// Channels of sound; 0 where unknown.
+    pub(crate) fn channels(&self) -> u32 {
+        u32::try_from(self.get().ch_layout.nb_channels).unwrap_or(0)
+    }
+
     /// The codec's header: SPS and PPS of H.264 in the container's form.
     pub(crate) fn extradata(&self) -> &[u8] {
         let parameters = self.get();

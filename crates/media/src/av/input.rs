@@ -84,6 +84,14 @@ pub(crate) struct VideoStream {
     pub(crate) duration: Option<Duration>,
 }
 
+/// The sound that belongs to the video stream of an input.
+pub(crate) struct AudioStream {
+    pub(crate) index: i32,
+    pub(crate) parameters: CodecParameters,
+    /// Seconds a tick, as a fraction.
+    pub(crate) time_base: (i32, i32),
+}
+
 pub(crate) struct Input {
     context: NonNull<ffi::AVFormatContext>,
     interrupt: Box<Interrupt>,
@@ -212,25 +220,50 @@ impl Input {
     }
 
     fn best_video(&self) -> Option<*mut ffi::AVStream> {
+        self.best(ffi::AVMediaType::AVMEDIA_TYPE_VIDEO, -1)
+    }
+
+    fn best(&self, kind: ffi::AVMediaType, related: i32) -> Option<*mut ffi::AVStream> {
         // SAFETY: the context is open and not changed by this call; no decoder is asked for.
         let index = unsafe {
-            ffi::av_find_best_stream(
-                self.context.as_ptr(),
-                ffi::AVMediaType::AVMEDIA_TYPE_VIDEO,
-                -1,
-                -1,
-                ptr::null_mut(),
-                0,
-            )
+            ffi::av_find_best_stream(self.context.as_ptr(), kind, -1, related, ptr::null_mut(), 0)
         };
         self.streams().get(usize::try_from(index).ok()?).copied()
     }
 
-    /// The video stream; all other streams are told to stay quiet.
-    pub(crate) fn select_video(&mut self) -> Result<Option<VideoStream>, AvError> {
+    /// The sound that belongs to the video stream, where its kind is known.
+    pub(crate) fn audio(&self) -> Result<Option<AudioStream>, AvError> {
+        let Some(video) = self.best_video() else { return Ok(None) };
+        // SAFETY: streams of an open context are valid.
+        let related = unsafe { (*video).index };
+        let Some(chosen) = self.best(ffi::AVMediaType::AVMEDIA_TYPE_AUDIO, related) else {
+            return Ok(None);
+        };
+        // SAFETY: as above.
+        let stream = unsafe { &*chosen };
+        // SAFETY: a stream always has parameters.
+        let parameters = unsafe { CodecParameters::copy_of(stream.codecpar)? };
+        let is_known = parameters.codec_name() != "none"
+            && parameters.sample_rate() > 0
+            && parameters.channels() > 0;
+        Ok(is_known.then(|| AudioStream {
+            index: stream.index,
+            parameters,
+            time_base: (stream.time_base.num, stream.time_base.den),
+        }))
+    }
+
+    /// The video stream; all other streams but the one numbered `audio` are told to stay
+    /// quiet.
+    pub(crate) fn select_video(
+        &mut self,
+        audio: Option<i32>,
+    ) -> Result<Option<VideoStream>, AvError> {
         let Some(chosen) = self.best_video() else { return Ok(None) };
         for &stream in self.streams() {
-            if stream != chosen {
+            // SAFETY: streams of an open context are valid.
+            let index = unsafe { (*stream).index };
+            if stream != chosen && Some(index) != audio {
                 // SAFETY: streams of an open context are valid; `&mut self` is held.
                 unsafe { (*stream).discard = ffi::AVDiscard::AVDISCARD_ALL };
             }

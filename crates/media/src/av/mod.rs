@@ -22,7 +22,7 @@ use ffmpeg_next::ffi;
 
 pub(crate) use codec::{CodecParameters, DecoderContext, EncoderContext, EncoderSettings};
 pub(crate) use frame::{AvFrame, FramePool};
-pub(crate) use input::{Input, Interrupt, VideoStream};
+pub(crate) use input::{AudioStream, Input, Interrupt, VideoStream};
 pub(crate) use output::Output;
 pub(crate) use packet::AvPacket;
 pub(crate) use scale::{Scaler, scale_view};

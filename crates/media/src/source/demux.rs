@@ -8,9 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use omma_types::{ErrorKind, MediaTime, WallSource, WallTime};
 
 use super::pace::Pacer;
-use crate::av::{AvError, AvPacket, Input, Interrupt, VideoStream};
+use crate::av::{AudioStream, AvError, AvPacket, Input, Interrupt, VideoStream};
 use crate::spec::SourceKind;
-use crate::{MediaError, Packet, SourceSpec, Stop, StreamInfo, Transport};
+use crate::{AudioInfo, MediaError, Medium, Packet, SourceSpec, Stop, StreamInfo, Transport};
 
 /// A camera's clock further away from ours than this was never set: arrival counts instead.
 const CLOCK_TRUST: Duration = Duration::from_secs(3600);
@@ -24,14 +24,19 @@ pub(super) struct Demuxed {
     stop: Stop,
     input: Input,
     stream: VideoStream,
+    /// Where packets of sound are wanted and there are any.
+    audio: Option<AudioStream>,
     info: StreamInfo,
     clock: StreamClock,
     pacer: Option<Pacer>,
-    /// How long it may be silent.
+    /// How long it may be without pictures.
     silence: Option<Duration>,
+    /// Time spent waiting since the last picture, while only sound came.
+    without_picture: Duration,
     /// Whether its end can only mean that something broke.
     endless: bool,
     seq: u64,
+    audio_seq: u64,
     /// Packets of the video stream in this pass through the file.
     in_this_pass: u64,
     opened_wall: WallTime,
@@ -39,14 +44,14 @@ pub(super) struct Demuxed {
 
 impl Demuxed {
     pub(super) fn open(spec: &SourceSpec, stop: &Stop) -> Result<Self, MediaError> {
-        let Opened { input, stream, endless } = open_video(spec, stop)?;
+        let Opened { input, stream, audio, endless } = open_streams(spec, stop)?;
         let container = input.format_name();
         let info = StreamInfo {
             codec: stream.parameters.codec_name(),
             size: stream.parameters.size(),
             frame_rate: stream.frame_rate,
             time_base: stream.time_base,
-            has_audio: input.has_audio(),
+            audio: audio.as_ref().map(|audio| describe_audio(audio, spec)).transpose()?,
             duration: stream.duration,
             frames: stream.frames,
             container,
@@ -60,15 +65,18 @@ impl Demuxed {
         let silence = spec.silence_limit(by_arrival);
         Ok(Self {
             silence,
+            without_picture: Duration::ZERO,
             endless,
             clock: StreamClock::new(&stream, by_arrival),
             spec: spec.clone(),
             stop: stop.clone(),
             input,
             stream,
+            audio: audio.filter(|_| spec.with_audio),
             info,
             pacer,
             seq: 0,
+            audio_seq: 0,
             in_this_pass: 0,
             opened_wall: SystemTime::now().into(),
         })
@@ -80,7 +88,7 @@ impl Demuxed {
 
     pub(super) fn read(&mut self) -> Result<Option<Packet>, MediaError> {
         loop {
-            let Some(mut packet) = self.next_of_video()? else {
+            let Some((medium, mut packet)) = self.next_packet()? else {
                 if self.is_cut_off() {
                     return Err(self.cut_off_error());
                 }
@@ -97,8 +105,17 @@ impl Demuxed {
             if packet.is_corrupt() && self.comes_whole() {
                 continue;
             }
-            self.in_this_pass += 1;
-            let times = self.clock.times_of(&mut packet, Instant::now());
+            let times = match (medium, &self.audio) {
+                (Medium::Audio, Some(audio)) => {
+                    self.clock.times_of_sound(&packet, audio.time_base, Instant::now())
+                }
+                _ => {
+                    self.in_this_pass += 1;
+                    Some(self.clock.times_of(&mut packet, Instant::now()))
+                }
+            };
+            // Sound in front of the first picture of a stream whose start is not known.
+            let Some(times) = times else { continue };
             if let Some(pacer) = &mut self.pacer {
                 let due = pacer.due(times.decode, Instant::now());
                 if self.stop.wait_until(due) {
@@ -106,12 +123,19 @@ impl Demuxed {
                 }
             }
             let (wall, wall_source) = self.wall_of(&times);
-            let seq = self.seq;
-            self.seq += u64::from(!packet.is_hidden());
+            let count = match medium {
+                Medium::Video => &mut self.seq,
+                Medium::Audio => &mut self.audio_seq,
+            };
+            let seq = *count;
+            *count += u64::from(!packet.is_hidden());
             return Ok(Some(Packet {
+                medium,
                 seq,
                 pts: times.media,
-                keyframe: packet.is_keyframe(),
+                dts: times.decode,
+                duration: times.duration,
+                keyframe: medium == Medium::Video && packet.is_keyframe(),
                 arrival: Instant::now(),
                 wall,
                 wall_source,
@@ -121,17 +145,32 @@ impl Demuxed {
         }
     }
 
-    /// The next packet of the video stream as FFmpeg gives it; None at the end.
-    fn next_of_video(&mut self) -> Result<Option<AvPacket>, MediaError> {
+    /// The next packet of the chosen streams as FFmpeg gives it; None at the end. Sound does
+    /// not extend the time that a camera has for its next picture.
+    fn next_packet(&mut self) -> Result<Option<(Medium, AvPacket)>, MediaError> {
         let no_memory = |_| MediaError::out_of_memory(self.spec.name());
         let mut packet = AvPacket::new().map_err(no_memory)?;
-        self.input.interrupt().set_limit(self.silence);
+        let began = Instant::now();
+        let left = self.silence.map(|limit| limit.saturating_sub(self.without_picture));
+        self.input.interrupt().set_limit(left);
+        let audio = self.audio.as_ref().map(|audio| audio.index);
         loop {
             if self.stop.is_stopped() {
                 return Err(MediaError::stopped(self.spec.name()));
             }
             match self.input.read(&mut packet) {
-                Ok(()) if packet.stream_index() == self.stream.index => return Ok(Some(packet)),
+                Ok(()) if packet.stream_index() == self.stream.index => {
+                    self.without_picture = Duration::ZERO;
+                    return Ok(Some((Medium::Video, packet)));
+                }
+                // FFmpeg does not look at the clock while there is always something to read.
+                Ok(()) if self.input.interrupt().has_expired() => {
+                    return Err(self.read_error(AvError::GIVEN_UP));
+                }
+                Ok(()) if Some(packet.stream_index()) == audio => {
+                    self.without_picture += began.elapsed();
+                    return Ok(Some((Medium::Audio, packet)));
+                }
                 Ok(()) => packet.clear(),
                 // Devices are asked without blocking, since FFmpeg could not be interrupted.
                 Err(AvError::AGAIN) if !self.input.interrupt().has_expired() => {
@@ -216,7 +255,7 @@ impl Demuxed {
     /// Opens the file anew at its end: right for every container, also those in which FFmpeg
     /// can't seek, and cheap for files.
     fn start_again(&mut self) -> Result<(), MediaError> {
-        let Opened { input, stream, .. } = open_video(&self.spec, &self.stop)?;
+        let Opened { input, stream, audio, .. } = open_streams(&self.spec, &self.stop)?;
         if stream.parameters.codec_name() != self.info.codec
             || stream.time_base != self.stream.time_base
         {
@@ -230,6 +269,7 @@ impl Demuxed {
         self.clock.start_again(&stream);
         self.in_this_pass = 0;
         (self.input, self.stream) = (input, stream);
+        self.audio = audio.filter(|_| self.audio.is_some());
         Ok(())
     }
 
@@ -259,6 +299,8 @@ struct Times {
     decode: MediaTime,
     /// When to show it in the stream's own, unshifted time.
     raw: MediaTime,
+    /// How long to show it.
+    duration: Duration,
     /// Whether the stream gave `media` itself.
     is_known: bool,
 }
@@ -277,6 +319,8 @@ struct StreamClock {
     /// Assumed duration of a packet in ticks.
     interval: i64,
     last_decode: Option<i64>,
+    /// Where the last piece of sound ended in the stream's own time.
+    sound_end: Option<MediaTime>,
 }
 
 impl StreamClock {
@@ -292,6 +336,7 @@ impl StreamClock {
             end: i64::MIN,
             interval: if tick > 0.0 { ((interval / tick).round() as i64).max(1) } else { 1 },
             last_decode: None,
+            sound_end: None,
         }
     }
 
@@ -309,6 +354,7 @@ impl StreamClock {
         self.zero = stream.start;
         self.offset = self.end;
         self.last_decode = None;
+        self.sound_end = None;
     }
 
     fn media(&self, ticks: i64) -> MediaTime {
@@ -337,15 +383,63 @@ impl StreamClock {
         if self.by_arrival {
             let first = *self.first_arrival.get_or_insert(arrival);
             let media = MediaTime::ZERO + arrival.saturating_duration_since(first);
-            return Times { media, decode: media, raw: media, is_known: true };
+            let duration = self.length_of(duration);
+            return Times { media, decode: media, raw: media, duration, is_known: true };
         }
         Times {
             media: self.media(media),
             decode: self.media(decode),
             raw: self.media(shown),
+            duration: self.length_of(duration),
             is_known: pts.is_some(),
         }
     }
+
+    fn length_of(&self, ticks: i64) -> Duration {
+        self.media(ticks).since(MediaTime::ZERO)
+    }
+
+    /// The times of a piece of sound on the pictures' clock; None while that has no zero.
+    fn times_of_sound(
+        &mut self,
+        packet: &AvPacket,
+        time_base: (i32, i32),
+        arrival: Instant,
+    ) -> Option<Times> {
+        let time = |ticks| MediaTime::from_ticks(ticks, time_base.0, time_base.1);
+        let duration = time(packet.duration()).since(MediaTime::ZERO);
+        if self.by_arrival {
+            let media = MediaTime::ZERO + arrival.saturating_duration_since(self.first_arrival?);
+            return Some(Times { media, decode: media, raw: media, duration, is_known: true });
+        }
+        let zero = self.media(self.zero?).as_nanos();
+        let offset = self.media(self.offset).as_nanos();
+        let given = packet.pts().or(packet.dts()).map(time);
+        let raw = given.or(self.sound_end)?;
+        self.sound_end = Some(raw + duration);
+        let media = raw.as_nanos().saturating_sub(zero).saturating_add(offset);
+        let media = MediaTime::from_nanos(media);
+        // Where sound is longer than the pictures, the next pass through a file waits for it.
+        let tick = i128::from(self.time_base.0.max(1)) * 1_000_000_000;
+        let end = i128::from((media + duration).as_nanos()) * i128::from(self.time_base.1) / tick;
+        self.end = self.end.max(i64::try_from(end).unwrap_or(self.end));
+        Some(Times { media, decode: media, raw, duration, is_known: given.is_some() })
+    }
+}
+
+fn describe_audio(audio: &AudioStream, spec: &SourceSpec) -> Result<AudioInfo, MediaError> {
+    let parameters = if spec.with_audio {
+        let copy = audio.parameters.try_clone();
+        Some(Arc::new(copy.map_err(|_error| MediaError::out_of_memory(spec.name()))?))
+    } else {
+        None
+    };
+    Ok(AudioInfo {
+        codec: audio.parameters.codec_name(),
+        sample_rate: audio.parameters.sample_rate(),
+        channels: audio.parameters.channels(),
+        parameters,
+    })
 }
 
 fn copy_parameters(
@@ -358,12 +452,13 @@ fn copy_parameters(
 struct Opened {
     input: Input,
     stream: VideoStream,
+    audio: Option<AudioStream>,
     /// Whether the end of this source can only mean that something broke.
     endless: bool,
 }
 
-/// Opens the source and finds its video stream.
-fn open_video(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
+/// Opens the source and finds its streams.
+fn open_streams(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
     let started = Instant::now();
     let mut input = match &spec.kind {
         SourceKind::File(path) => open_file(spec, path, stop)?,
@@ -408,24 +503,24 @@ fn open_video(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
         }
         found.map_err(|error| open_error(spec, error))?;
     }
-    let stream = input
-        .select_video()
-        .map_err(|_error| MediaError::out_of_memory(name))?
-        .ok_or_else(|| {
-            let sound = if input.has_audio() { "only sound, no video" } else { "no video" };
-            MediaError::new(
-                ErrorKind::Invalid,
-                name,
-                format!("it has {sound} stream"),
-                "give a source with pictures",
-            )
-        })?;
+    let no_memory = |_| MediaError::out_of_memory(name);
+    let audio = input.audio().map_err(no_memory)?;
+    let wanted = audio.as_ref().filter(|_| spec.with_audio).map(|audio| audio.index);
+    let stream = input.select_video(wanted).map_err(no_memory)?.ok_or_else(|| {
+        let sound = if input.has_audio() { "only sound, no video" } else { "no video" };
+        MediaError::new(
+            ErrorKind::Invalid,
+            name,
+            format!("it has {sound} stream"),
+            "give a source with pictures",
+        )
+    })?;
     // FFmpeg plays text files as films of a terminal.
     let codec = stream.parameters.codec_name();
     if ["none", "ansi"].contains(&codec) {
         return Err(open_error(spec, AvError::INVALID_DATA));
     }
-    Ok(Opened { input, stream, endless })
+    Ok(Opened { input, stream, audio, endless })
 }
 
 fn live_options(more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {

@@ -9,7 +9,9 @@ use omma_types::{ErrorKind, MediaTime, WallSource, WallTime};
 use super::pace::Pacer;
 use crate::av::{AvError, EncoderSettings};
 use crate::encoder::H264Encoder;
-use crate::{MediaError, Packet, PictureProducer, ProducerFactory, SourceSpec, Stop, StreamInfo};
+use crate::{
+    MediaError, Medium, Packet, PictureProducer, ProducerFactory, SourceSpec, Stop, StreamInfo,
+};
 
 /// Ticks a second: divides all usual frame rates.
 const TICKS: i32 = 90_000;
@@ -68,7 +70,7 @@ impl Produced {
             size: Some(size),
             frame_rate: Some(frame_rate),
             time_base: (1, TICKS),
-            has_audio: false,
+            audio: None,
             duration: None,
             frames: None,
             container: "producer".to_owned(),
@@ -128,8 +130,12 @@ impl Produced {
             let seq = self.seq;
             self.seq += 1;
             return Ok(Packet {
+                medium: Medium::Video,
                 seq,
                 pts: media,
+                // Without B-frames pictures are decoded in the order of showing.
+                dts: media,
+                duration: Duration::from_secs_f64(1.0 / self.frame_rate),
                 keyframe: packet.is_keyframe(),
                 arrival,
                 wall,
