@@ -1,6 +1,7 @@
 //! The routes put together, and the servers that answer them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +19,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Access;
+use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
-use crate::guard::{Guard, web_needs};
+use crate::guard::{Guard, chrysalis_needs, web_needs};
 use crate::port::{Port, is_protected};
 use crate::rest::{cameras, counts, events, system};
 use crate::tls::{Protocol, Tls};
@@ -118,6 +120,9 @@ fn web_routes(app: App) -> Router {
 /// All ports of a configuration, listened on. Nobody is answered before [`serve`].
 pub struct Ports {
     http: Port,
+    chrysalis: Option<Port>,
+    conf: Conf,
+    data_dir: PathBuf,
 }
 
 impl Ports {
@@ -128,7 +133,24 @@ impl Ports {
     /// everybody; when certificates can't be used. The text says what to do.
     pub async fn open(config: &Config) -> Result<Self, ServeError> {
         let http = Port::open("http", &config.http, &config.tokens, Protocol::Http1).await?;
-        Ok(Self { http })
+        let chrysalis = match &config.chrysalis {
+            Some(listener) => {
+                Some(Port::open("chrysalis", listener, &config.tokens, Protocol::Http1).await?)
+            }
+            None => None,
+        };
+        Ok(Self { http, chrysalis, conf: Conf::default(), data_dir: config.data_dir.clone() })
+    }
+
+    /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
+    #[must_use]
+    pub fn with_conf(self, conf: Conf) -> Self {
+        Self { conf, ..self }
+    }
+
+    /// The one for programs that were written for video-edge-ai-proxy.
+    pub fn chrysalis(&self) -> Option<&Port> {
+        self.chrysalis.as_ref()
     }
 
     /// The one for people.
@@ -156,11 +178,18 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
-    let Ports { http } = ports;
+    let Ports { http, chrysalis: chrysalis_port, conf, data_dir } = ports;
     renewals.push(Renewal::new(&http, |config| Some(&config.http)));
     let metrics = handle.port_metrics(http.name());
     let guard = Guard::new(&http, Arc::clone(&access), metrics.clone(), web_needs);
     servers.spawn(http.answer(guard.protect(web_routes(app)), metrics, ending.clone()));
+    if let Some(port) = chrysalis_port {
+        renewals.push(Renewal::new(&port, |config| config.chrysalis.as_ref()));
+        let metrics = handle.port_metrics(port.name());
+        let guard = Guard::new(&port, Arc::clone(&access), metrics.clone(), chrysalis_needs);
+        let routes = chrysalis::routes(handle.clone(), data_dir, &conf);
+        servers.spawn(port.answer(guard.protect_chrysalis(routes), metrics, ending.clone()));
+    }
 
     let mut renewing = pin!(renew(renewals, &access, &handle, config));
     tokio::select! {

@@ -101,7 +101,9 @@ fn no_tag() -> Failure {
         (status = 501, description = "Not offered", body = FailureDto),
     )
 )]
-pub(super) async fn install_app(Body(_app): Body<serde_json::Map<String, serde_json::Value>>) -> Failure {
+pub(super) async fn install_app(
+    Body(_app): Body<serde_json::Map<String, serde_json::Value>>,
+) -> Failure {
     Failure::no_containers(StatusCode::NOT_IMPLEMENTED, "installing applications")
 }
 

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use omma_engine::EngineError;
 use omma_types::{CameraId, ErrorKind, redact_text};
 use serde::de::DeserializeOwned;
 
 use super::dto::FailureDto;
+use crate::access::Refusal;
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -45,6 +46,15 @@ impl Failure {
         )
     }
 
+    /// Whoever asks may not.
+    pub(crate) fn of_guard(refusal: &Refusal) -> Self {
+        let status = match refusal {
+            Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
+            Refusal::MissingScope { .. } => StatusCode::FORBIDDEN,
+        };
+        Self::new(status, format!("{}: {}", refusal.message(), refusal.hint()))
+    }
+
     /// The engine refuses or fails; `refused` is what the original says where it is the asker's
     /// fault.
     pub(super) fn of_engine(error: &EngineError, refused: StatusCode) -> Self {
@@ -64,7 +74,12 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = FailureDto { code: self.status.as_u16(), message: self.message };
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let way = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, way);
+        }
+        response
     }
 }
 
@@ -75,9 +90,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Answer<Self> {
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|rejection| {
-            Failure::new(rejection.status(), rejection.body_text())
-        })?;
+        let bytes = axum::body::Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| Failure::new(rejection.status(), rejection.body_text()))?;
         match Json::from_bytes(&bytes) {
             Ok(Json(body)) => Ok(Self(body)),
             Err(JsonRejection::JsonDataError(error)) => Err(bad_body(&error.body_text())),

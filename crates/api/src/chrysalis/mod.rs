@@ -38,8 +38,8 @@ pub use conf::{CameraDefaults, Conf, Note, Weight};
 pub use settings::Settings;
 
 use self::dto::{FailureDto, NewSettingsDto, SettingsDto};
-use self::error::{Answer, Body};
 pub(crate) use self::error::Failure;
+use self::error::{Answer, Body};
 
 /// Ports that clients of video-edge-ai-proxy know.
 const REST_PORT: u16 = 8909;
@@ -63,8 +63,8 @@ struct Proxy {
     defaults: Arc<CameraDefaults>,
     /// Where the settings lie.
     data_dir: PathBuf,
-    /// Held while a camera is added or the settings change.
-    adding: Arc<Mutex<()>>,
+    /// Held while the settings change.
+    changing: Arc<Mutex<()>>,
     openapi: Bytes,
 }
 
@@ -105,13 +105,13 @@ fn described() -> OpenApiRouter<Proxy> {
 }
 
 /// All routes. What `conf` says goes for cameras that are added here, and for who may ask.
-pub(crate) fn routes(handle: Handle, conf: &Conf) -> Router {
+pub(crate) fn routes(handle: Handle, data_dir: PathBuf, conf: &Conf) -> Router {
     let (router, openapi) = described().split_for_parts();
     let proxy = Proxy {
-        data_dir: handle.config().data_dir.clone(),
+        data_dir,
         handle,
         defaults: Arc::new(conf.cameras.clone()),
-        adding: Arc::new(Mutex::new(())),
+        changing: Arc::new(Mutex::new(())),
         // Only a schema that is no JSON could fail, and a test would see it.
         openapi: openapi.to_json().unwrap_or_default().into(),
     };
@@ -165,7 +165,7 @@ async fn set_settings(
     State(proxy): State<Proxy>,
     Body(new): Body<NewSettingsDto>,
 ) -> Answer<Json<SettingsDto>> {
-    let _one_at_a_time = proxy.adding.lock().await;
+    let _one_at_a_time = proxy.changing.lock().await;
     let settings = load(&proxy).await?.changed(new, WallTime::from(std::time::SystemTime::now()));
     let settings =
         settings.map_err(|error| Failure::new(StatusCode::BAD_REQUEST, error.to_string()))?;

@@ -47,21 +47,13 @@ pub(super) async fn start(
     }
     let refused = StatusCode::CONFLICT;
     let id = CameraId::new(&new.name).map_err(|error| Failure::new(refused, error.to_string()))?;
-    // Two who add the same name at the same time must not both be told that it is theirs.
-    let _one_at_a_time = proxy.adding.lock().await;
-    if proxy.handle.camera(&id).is_some() {
-        return Err(Failure::new(
-            refused,
-            format!("there is a camera called `{id}` already; delete it first, or choose another name"),
-        ));
-    }
     let mut settings = proxy.defaults.0.clone();
     settings.insert("url".to_owned(), url.into());
     if let Some(rtmp) = new.rtmp_endpoint.as_deref().map(str::trim).filter(|url| !url.is_empty()) {
         settings.insert("pass_through".to_owned(), json!({ "url": rtmp, "start": true }));
     }
     let settings = Value::Object(settings).to_string();
-    let added = proxy.handle.put_camera(id.as_str(), &settings).await;
+    let added = proxy.handle.add_camera(&id, &settings).await;
     added.map_err(|error| Failure::of_engine(&error, refused))?;
     Ok(StatusCode::OK)
 }
@@ -154,13 +146,12 @@ async fn process(proxy: &Proxy, camera: CameraStatus) -> Answer<StreamProcessDto
     let since = camera.since.to_string();
     let (started_at, finished_at) =
         if docker.running { (since, NEVER.to_owned()) } else { (NEVER.to_owned(), since) };
-    let passed_on = handle.pass_through(&camera.id);
-    let settings = handle.camera_settings(&camera.id);
+    let settings = handle.camera_settings(&camera.id).await.unwrap_or_default();
     let reads = matches!(camera.state, CameraState::Online | CameraState::Stalled);
     Ok(StreamProcessDto {
         image_tag: concat!("omma:", env!("CARGO_PKG_VERSION")).to_owned(),
         rtsp_endpoint: camera.source,
-        rtmp_endpoint: passed_on.as_ref().map(|status| status.url.clone()),
+        rtmp_endpoint: settings["pass_through"]["url"].as_str().map(str::to_owned),
         status: docker.status,
         state: StateDto {
             status: docker.status,
@@ -179,8 +170,8 @@ async fn process(proxy: &Proxy, camera: CameraStatus) -> Answer<StreamProcessDto
         created: remembered_since(proxy, &camera.id).await?.unwrap_or(camera.since.as_millis()),
         modified: camera.since.as_millis(),
         rtmp_stream_status: RtmpStreamStatusDto {
-            streaming: passed_on.is_some_and(|status| status.running),
-            storing: settings.is_some_and(|settings| settings.get("record").is_some()),
+            streaming: settings["pass_through"]["start"] == true,
+            storing: settings["record"].is_object(),
         },
         upgrade_available: false,
         name: camera.id.as_str().to_owned(),
@@ -195,9 +186,10 @@ async fn remembered_since(proxy: &Proxy, id: &CameraId) -> Answer<Option<i64>> {
         order: Order::Oldest,
         ..EventQuery::default()
     };
-    let page = proxy.handle.store().events(&first).await.map_err(|error| {
-        Failure::of_engine(&error.into(), StatusCode::INTERNAL_SERVER_ERROR)
-    })?;
+    let page =
+        proxy.handle.store().events(&first).await.map_err(|error| {
+            Failure::of_engine(&error.into(), StatusCode::INTERNAL_SERVER_ERROR)
+        })?;
     Ok(page.events.first().map(|stored| stored.event.wall.as_millis()))
 }
 
@@ -208,9 +200,10 @@ async fn logs(proxy: &Proxy, id: &CameraId) -> Answer<LogsDto> {
         limit: LOG_LINES,
         ..EventQuery::default()
     };
-    let page = proxy.handle.store().events(&newest).await.map_err(|error| {
-        Failure::of_engine(&error.into(), StatusCode::INTERNAL_SERVER_ERROR)
-    })?;
+    let page =
+        proxy.handle.store().events(&newest).await.map_err(|error| {
+            Failure::of_engine(&error.into(), StatusCode::INTERNAL_SERVER_ERROR)
+        })?;
     let events = page.events.iter().rev().map(|stored| &stored.event);
     Ok(written(events))
 }
@@ -224,7 +217,8 @@ fn written<'a>(events: impl Iterator<Item = &'a Event>) -> LogsDto {
             EventKind::RecordingState { state, reason } => ("recording", *state, reason),
             _ => continue,
         };
-        let log = if matches!(state, "stalled" | "offline" | "failed") { &mut bad } else { &mut good };
+        let log =
+            if matches!(state, "stalled" | "offline" | "failed") { &mut bad } else { &mut good };
         let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         log.push_str(&format!("{} {what} {state}{because}\n", event.wall));
     }

@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn halves_are_refused() {
-        let set = |key, secret| Settings::default().changed(new(key, secret), WallTime::from_millis(0));
+        let set =
+            |key, secret| Settings::default().changed(new(key, secret), WallTime::from_millis(0));
         assert!(set("key", "").is_err());
         assert!(set("", "secret").is_err());
         assert!(set("key", "***").is_err(), "there is none to keep");
