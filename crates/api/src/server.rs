@@ -166,7 +166,7 @@ impl Ports {
 pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = ()>) {
     let (end_streams, ending) = watch::channel(false);
     let ending = Ending::new(ending);
-    let config = handle.config();
+    let config = handle.config_file();
     let access = Arc::new(Access::new(&config.tokens));
     let app = App {
         handle: handle.clone(),
@@ -248,7 +248,7 @@ async fn renew(ports: Vec<Renewal>, access: &Access, handle: &Handle, mut known:
     let mut reread = Instant::now();
     loop {
         tick.tick().await;
-        let config = handle.config();
+        let config = handle.config_file();
         let changed = !Arc::ptr_eq(&config, &known);
         if changed && config.tokens != known.tokens {
             let exposed = ports.iter().find(|port| port.needs_tokens(&config));

@@ -16,8 +16,8 @@ use crate::live::LiveView;
 use crate::overlay::Overlay;
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
-use crate::telemetry::PortMetrics;
 use crate::stream::RingReport;
+use crate::telemetry::PortMetrics;
 use crate::{Config, EngineError};
 
 /// A way to a running engine.
@@ -138,9 +138,10 @@ impl Handle {
         &self.shared.store
     }
 
-    /// The configuration that runs, as it was read last.
-    pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.shared.running.read())
+    /// The configuration file as it was read last, without what was changed at run time. Never
+    /// waits for a change under way, so that a token that was taken back is refused at once.
+    pub fn config_file(&self) -> Arc<Config> {
+        Arc::clone(&self.shared.file.read())
     }
 
     /// Where a server counts what happens at the port that the configuration calls `name`.
@@ -254,6 +255,11 @@ impl Handle {
     pub async fn camera_settings(&self, id: &CameraId) -> Option<serde_json::Value> {
         let overlay = self.shared.overlay.lock().await;
         overlay.config.camera(id).map(|camera| camera.to_json(true))
+    }
+
+    /// What runs: the configuration file, and over it what was changed at run time.
+    pub async fn config(&self) -> Config {
+        self.shared.overlay.lock().await.config.clone()
     }
 
     fn check_known(&self, overlay: &Overlay, id: &CameraId) -> Result<(), EngineError> {

@@ -45,6 +45,6 @@ pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
-pub use telemetry::{PortMetrics, Refused};
 pub use stream::RingReport;
+pub use telemetry::{PortMetrics, Refused};
 pub use topology::Engine;

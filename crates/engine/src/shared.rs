@@ -10,8 +10,8 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
-use crate::Config;
 use crate::camera::Camera;
+use crate::config::Config;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::status::Message;
@@ -30,8 +30,9 @@ pub(crate) fn random_seed() -> u64 {
 pub(crate) struct Shared {
     pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<Camera>>>,
     pub(crate) overlay: tokio::sync::Mutex<Overlay>,
-    /// What runs, for those who can't wait until a change is done.
-    pub(crate) running: RwLock<Arc<Config>>,
+    /// The configuration file as it was read last, for those who can't wait until it has taken
+    /// effect.
+    pub(crate) file: RwLock<Arc<Config>>,
     pub(crate) store: Store,
     pub(crate) messages: broadcast::Sender<Message>,
     pub(crate) telemetry: Arc<Telemetry>,

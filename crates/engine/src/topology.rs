@@ -45,6 +45,7 @@ impl Engine {
             Arc::clone(&telemetry),
             tokio::runtime::Handle::current(),
         )?;
+        let file = Arc::new(config.clone());
         let (overlay, problems) = Overlay::new(config, store.camera_changes().await?);
         for problem in problems {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
@@ -52,7 +53,7 @@ impl Engine {
         let cameras = overlay.config.cameras.clone();
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
-            running: RwLock::new(Arc::new(overlay.config.clone())),
+            file: RwLock::new(file),
             overlay: tokio::sync::Mutex::new(overlay),
             store,
             messages,
@@ -100,6 +101,7 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     // Held to the end: two changes at a time would mix.
     let mut overlay = shared.overlay.lock().await;
     let mut report = Vec::new();
+    *shared.file.write() = Arc::new(new.clone());
     // The servers look for new tokens themselves.
     let fixed = |config: &Config| Config {
         models: BTreeMap::new(),
@@ -128,7 +130,6 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
     let old = overlay.config.clone();
     overlay.file = new;
     report.extend(overlay.join());
-    *shared.running.write() = Arc::new(overlay.config.clone());
     report.extend(apply(shared, &old, &overlay.config).await);
     report
 }
@@ -149,7 +150,6 @@ pub(crate) async fn change(
     }
     let old = overlay.config.clone();
     let mut report = overlay.join();
-    *shared.running.write() = Arc::new(overlay.config.clone());
     report.extend(apply(shared, &old, &overlay.config).await);
     for change in &report {
         tracing::info!(change = change.as_str(), "changed through the API");

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::server::{CONFIG, PATIENCE, Server};
-use omma_api::{ServeError, listen};
-use omma_engine::Config;
+use crate::server::{CONFIG, PATIENCE, Server, config};
+use omma_api::{Ports, ServeError};
 use omma_types::{
     CameraId, ClassName, Direction, ErrorKind, Event, EventIds, EventKind, MediaTime, Point, Rect,
     TrackId, WallTime,
@@ -273,8 +272,8 @@ async fn pictures_go_on_when_the_camera_is_changed() {
             match reloaded {
                 None if seen > 0 => {
                     let text = CONFIG.replace("fps: 5", "fps: 4");
-                    let config = Config::from_yaml(&text, "test.yaml", &|_| None).unwrap();
-                    assert_eq!(server.handle.reload(config).await, ["camera `street`: changed"]);
+                    let changed = config(&text);
+                    assert_eq!(server.handle.reload(changed).await, ["camera `street`: changed"]);
                     reloaded = Some(seen);
                 }
                 // More than what was on its way.
@@ -337,21 +336,23 @@ async fn stopping_ends_pictures_and_leaves_the_port_free() {
     server.stop().await;
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
     tokio::time::timeout(PATIENCE, idle.read_to_end(&mut bytes)).await.unwrap().unwrap();
-    drop(listen(address).await.unwrap());
+    drop(tokio::net::TcpListener::bind(address).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_port_in_use_is_named_with_what_to_do() {
-    let first = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
-    let address = first.local_addr().unwrap();
-    let error = listen(address).await.unwrap_err();
+    let first = Ports::open(&config("version: 1")).await.unwrap();
+    let address = first.http().address();
+    let taken = format!("version: 1\nhttp: {{ listen: '{address}' }}");
+    let error = Ports::open(&config(&taken)).await.err().unwrap();
     assert!(matches!(error, ServeError::InUse { .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::Busy);
     for part in [address.to_string().as_str(), "http.listen"] {
         assert!(error.to_string().contains(part), "{error}");
     }
     // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
-    let error = listen(([192, 0, 2, 1], 80).into()).await.unwrap_err();
+    let foreign = "version: 1\nhttp: { listen: '192.0.2.1:80', insecure: true }";
+    let error = Ports::open(&config(foreign)).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use omma_api::{ServeError, listen, serve};
+use omma_api::{Ports, serve};
 use omma_engine::{Config, Engine, Handle, Models};
 use omma_infer::Registry;
 use omma_store::Store;
@@ -37,20 +37,33 @@ pub(crate) struct Server {
     pub(crate) handle: Handle,
     engine: Engine,
     shutdown: oneshot::Sender<()>,
-    serving: JoinHandle<Result<(), ServeError>>,
+    serving: JoinHandle<()>,
+}
+
+/// `text` as a configuration whose web port is one that the system chooses, unless it says so
+/// itself.
+pub(crate) fn config(text: &str) -> Config {
+    let mut config = Config::from_yaml(text, "test.yaml", &|_| None).unwrap();
+    if !text.contains("listen") {
+        config.http.address.set_port(0);
+    }
+    config
 }
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        let config = Config::from_yaml(CONFIG, "test.yaml", &|_| None).unwrap();
+        Self::run(config(CONFIG)).await
+    }
+
+    pub(crate) async fn run(config: Config) -> Self {
         let store = Store::in_memory().await.unwrap();
         let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
+        let ports = Ports::open(&config).await.unwrap();
+        let address = ports.http().address();
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let (shutdown, stop) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, handle.clone(), async move {
+        let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
         Self { address, handle, engine, shutdown, serving }
@@ -59,7 +72,7 @@ impl Server {
     /// Stops the server and waits until it has ended; then the engine.
     pub(crate) async fn stop(self) {
         self.shutdown.send(()).unwrap();
-        tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, self.serving).await.unwrap().unwrap();
         self.engine.stop().await;
     }
 
@@ -117,7 +130,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();

@@ -11,7 +11,7 @@ use omma_engine::Config;
 use omma_engine::config::process_environment;
 use omma_infer::{Download, Registry, download, pull};
 
-use super::run::{Database, serve};
+use super::run::{Database, Listening, serve};
 use crate::paths;
 
 const MODEL: &str = "yolox-nano";
@@ -29,9 +29,8 @@ const PORTS: std::ops::Range<u16> = 8080..8100;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where the page is shown; the first free port from 8080 on where nothing is said
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    listening: Listening,
     /// Do not look for a model on the network
     #[arg(long)]
     offline: bool,
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let model = has_model(&registry);
     let clip = if model { clip(&paths::user_data()) } else { None };
-    let listen = match args.listen {
+    let listen = match args.listening.listen {
         Some(listen) => listen,
         None => free_address(),
     };
@@ -57,7 +56,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         print!("{text}");
         return Ok(());
     }
-    let config = Config::from_yaml(&text, "demo", &process_environment)?;
+    let mut config = Config::from_yaml(&text, "demo", &process_environment)?;
+    args.listening.apply(&mut config);
     // Counters of the last demo would only confuse; those of another one that still runs are
     // its own.
     serve(config, Database::OfPort, None, |address| {
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             ),
         };
         println!("{eyes}");
-        println!("Open http://{address}/ in a browser. Ctrl-C ends the demo.");
+        println!("Open {address} in a browser. Ctrl-C ends the demo.");
     })
 }
 

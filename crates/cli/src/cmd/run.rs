@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
+use omma_api::Ports;
 use omma_engine::{Config, Engine, Handle};
 use omma_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,21 +25,40 @@ pub(crate) struct Args {
     /// The configuration
     #[arg(short, long, value_name = "FILE", default_value = "omma.yaml")]
     config: PathBuf,
-    /// Listen here instead of where the configuration says
+    #[command(flatten)]
+    listening: Listening,
+}
+
+/// Where the web interface listens, where that is said on the command line.
+#[derive(clap::Args, Clone, Copy)]
+pub(crate) struct Listening {
+    /// Listen here: instead of where the configuration says, or for the demo on the first free
+    /// port from 8080 on
     #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<SocketAddr>,
+    pub(crate) listen: Option<SocketAddr>,
+    /// Let other machines see and change everything without asking who they are
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+impl Listening {
+    /// What was said here goes before what the configuration says.
+    pub(crate) fn apply(self, config: &mut Config) {
+        if let Some(listen) = self.listen {
+            config.http.address = listen;
+        }
+        config.http.insecure |= self.insecure;
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut config = read_config(&args.config)?;
-    if let Some(listen) = args.listen {
-        config.http.address = listen;
-    }
-    let watched = Watched::new(&args.config, args.listen);
+    args.listening.apply(&mut config);
+    let watched = Watched::new(&args.config, args.listening);
     serve(config, Database::Kept("omma.db"), Some(watched), |address| {
         tracing::info!(
-            address = %format!("http://{address}/"),
+            address,
             ready_millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "omma is ready"
         );
@@ -76,7 +96,7 @@ pub(crate) fn serve(
     config: Config,
     database: Database,
     watched: Option<Watched>,
-    on_ready: impl FnOnce(SocketAddr),
+    on_ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -94,31 +114,28 @@ async fn serve_until_signal(
     config: Config,
     database: Database,
     watched: Option<Watched>,
-    on_ready: impl FnOnce(SocketAddr),
+    on_ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
     // The port first: a second Omma must not touch the first one's cameras and store.
-    let listener = omma_api::listen(config.http.address).await?;
-    let address = listener.local_addr().context("cannot tell the address listened on")?;
+    let ports = Ports::open(&config).await?;
+    let (address, url) = (ports.http().address(), ports.http().url());
     let mut signals = Signals::new()?;
     let store = Store::open(database.open_in(&config.data_dir, address.port())).await?;
     let models = paths::models(&config.data_dir)?;
     let engine = Engine::start(config, store, models).await?;
     let handle = engine.handle();
     let (stop_server, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(omma_api::serve(listener, handle.clone(), async {
+    let server = tokio::spawn(omma_api::serve(ports, handle.clone(), async {
         // Also when the sender is dropped.
         drop(stopped.await);
     }));
-    on_ready(address);
+    on_ready(&url);
     signals.wait(&handle, watched).await;
     tracing::info!("stopping");
     let stopping = async {
         drop(stop_server);
         engine.stop().await;
-        match server.await {
-            Ok(outcome) => outcome.map_err(anyhow::Error::from),
-            Err(error) => Err(anyhow::Error::from(error).context("the server panicked")),
-        }
+        server.await.context("the server panicked")
     };
     tokio::time::timeout(STOP_WITHIN, stopping).await.unwrap_or_else(|_too_long| {
         tracing::warn!("not everything stopped in time; ending anyway");
@@ -167,13 +184,13 @@ impl Signals {
 /// A configuration file that is watched for changes.
 pub(crate) struct Watched {
     path: PathBuf,
-    listen: Option<SocketAddr>,
+    listening: Listening,
     seen: Option<(SystemTime, u64)>,
 }
 
 impl Watched {
-    fn new(path: &Path, listen: Option<SocketAddr>) -> Self {
-        Self { path: path.to_owned(), listen, seen: stamp(path) }
+    fn new(path: &Path, listening: Listening) -> Self {
+        Self { path: path.to_owned(), listening, seen: stamp(path) }
     }
 
     /// Reads the file again where it changed or somebody `asked`. A configuration with a
@@ -187,9 +204,7 @@ impl Watched {
         self.seen = now;
         match read_config(&self.path) {
             Ok(mut config) => {
-                if let Some(listen) = self.listen {
-                    config.http.address = listen;
-                }
+                self.listening.apply(&mut config);
                 let changes = handle.reload(config).await;
                 for change in &changes {
                     tracing::info!(change = change.as_str(), "configuration reloaded");
