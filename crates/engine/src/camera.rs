@@ -9,11 +9,12 @@ use omma_types::{CameraId, EventIds, redact_url};
 use parking_lot::Mutex;
 
 use crate::analyst::{Analyst, Intake, Links, Scene};
-use crate::config::{CameraConfig, Rate};
+use crate::config::{CameraConfig, PassThroughConfig, Rate};
 use crate::demand::Consumer;
 use crate::error::EngineError;
 use crate::feed::{PacketFeed, PictureFeed, Preroll};
 use crate::live::{Feed, LiveView};
+use crate::pass_through::{PassThrough, PassThroughStatus};
 use crate::shared::{Shared, random_seed};
 use crate::status::{CameraState, CameraStatus, FrameCounts, Totals, ViewOptions};
 use crate::stream::{Role, Stream};
@@ -35,6 +36,7 @@ pub(crate) struct Camera {
     /// by rules that were exchanged. Locked before the analyst's rules.
     base: Mutex<Totals>,
     feeds: Mutex<HashMap<ViewOptions, std::sync::Weak<Feed>>>,
+    pass_through: Mutex<Option<PassThrough>>,
     since: omma_types::WallTime,
 }
 
@@ -79,6 +81,7 @@ impl Camera {
             intake: Mutex::new(intake),
             base: Mutex::new(base),
             feeds: Mutex::new(HashMap::new()),
+            pass_through: Mutex::new(None),
             since: omma_types::Clock::wall(&omma_types::SystemClock),
             config: Mutex::new(config),
         });
@@ -86,6 +89,7 @@ impl Camera {
         for stream in camera.streams() {
             stream.start(&camera, shared.events())?;
         }
+        camera.pass_on(camera.config().pass_through)?;
         Ok(camera)
     }
 
@@ -110,6 +114,9 @@ impl Camera {
     /// the time that FFmpeg needs to notice.
     pub(crate) fn stop(&self) {
         self.begin_stop();
+        if let Some(pass_through) = self.pass_through.lock().take() {
+            pass_through.stop();
+        }
         for stream in self.streams() {
             stream.join();
         }
@@ -191,6 +198,32 @@ impl Camera {
     /// Makes `config` the camera's, which differs in nothing that the stream would have to be
     /// touched for.
     pub(crate) fn adapt(&self, config: &CameraConfig) {
+        if self.config().pass_through != config.pass_through
+            && let Err(error) = self.pass_on(config.pass_through.clone())
+        {
+            tracing::error!(camera = %self.id, %error, "the stream is not passed on");
+        }
+        self.replace_rules(config);
+    }
+
+    /// Passes the stream on as `config` says, in place of what was before.
+    fn pass_on(&self, config: Option<PassThroughConfig>) -> Result<(), EngineError> {
+        let mut now = config.map(PassThrough::new);
+        if let (Some(pass_through), Some(main)) = (&mut now, &self.main)
+            && pass_through.config.start
+        {
+            pass_through.start(main)?;
+        }
+        *self.pass_through.lock() = now;
+        Ok(())
+    }
+
+    /// How passing the stream on does; none where there is no address for it.
+    pub(crate) fn pass_through(&self) -> Option<PassThroughStatus> {
+        self.pass_through.lock().as_ref().map(PassThrough::status)
+    }
+
+    fn replace_rules(&self, config: &CameraConfig) {
         let mut base = self.base.lock();
         let old = std::mem::replace(&mut *self.config.lock(), config.clone());
         let Some(analyst) = &self.analyst else { return };

@@ -10,10 +10,11 @@ use omma_types::{Analysis, CameraId, WallTime};
 use tokio::sync::broadcast;
 
 use crate::camera::Camera;
-use crate::config::Rate;
+use crate::config::{CameraConfig, PassThroughConfig, Rate};
 use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
 use crate::overlay::Overlay;
+use crate::pass_through::PassThroughStatus;
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
@@ -234,6 +235,69 @@ impl Handle {
             settings: None,
             paused: None,
             removed: overlay.is_of_file(id),
+        };
+        crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
+    }
+
+    /// How passing a camera's stream on does; none where it has no address for it.
+    ///
+    /// # Errors
+    /// No camera has this name.
+    pub fn pass_through(&self, id: &CameraId) -> Result<Option<PassThroughStatus>, EngineError> {
+        Ok(self.known(id)?.pass_through())
+    }
+
+    /// Starts or ends passing a camera's stream on. Kept across restarts.
+    ///
+    /// # Errors
+    /// No camera has this name, it has no address to pass its stream on to, or the store
+    /// can't keep it.
+    pub async fn set_pass_through(&self, id: &CameraId, on: bool) -> Result<(), EngineError> {
+        self.edit(id, |camera| match &mut camera.pass_through {
+            Some(pass_through) => {
+                pass_through.start = on;
+                Ok(())
+            }
+            None => Err(EngineError::NoPassThrough { camera: camera.id.to_string() }),
+        })
+        .await
+    }
+
+    /// Where a camera's stream is passed on to, or that it is not. It begins with
+    /// [`Self::set_pass_through`].
+    ///
+    /// # Errors
+    /// No camera has this name, the address is none for this, or the store can't keep it.
+    pub async fn set_pass_through_url(
+        &self,
+        id: &CameraId,
+        url: Option<String>,
+    ) -> Result<(), EngineError> {
+        self.edit(id, |camera| {
+            let wrong = |reason| EngineError::Source { camera: camera.id.to_string(), reason };
+            let target = url.map(|url| PassThroughConfig::new(url, false).map_err(wrong));
+            camera.pass_through = target.transpose()?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes a camera's settings.
+    async fn edit(
+        &self,
+        id: &CameraId,
+        edit: impl FnOnce(&mut CameraConfig) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let mut overlay = self.shared.overlay.lock().await;
+        self.check_known(&overlay, id)?;
+        let Some(mut camera) = overlay.config.camera(id).cloned() else { return Ok(()) };
+        edit(&mut camera)?;
+        if overlay.config.camera(id) == Some(&camera) {
+            return Ok(());
+        }
+        let change = CameraChange {
+            settings: Some(camera.to_json(false).to_string()),
+            ..change_of(&overlay, id)
         };
         crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
     }

@@ -21,6 +21,7 @@ mod live;
 mod models;
 mod overlay;
 mod pacer;
+mod pass_through;
 mod pipeline;
 mod pool;
 mod scene;
@@ -40,6 +41,7 @@ pub use feed::{HistoryFeed, PacketFeed, Parcel, PictureFeed, Preroll, Waited};
 pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
+pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
