@@ -23,7 +23,7 @@ use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
 use crate::guard::{Guard, chrysalis_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{cameras, counts, events, system};
+use crate::rest::{cameras, counts, events, setup, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -86,8 +86,12 @@ struct Description;
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(cameras::list))
-        .routes(routes!(cameras::get))
+        .routes(routes!(cameras::list, setup::add))
+        .routes(routes!(cameras::get, setup::put, setup::remove))
+        .routes(routes!(setup::settings, setup::revert))
+        .routes(routes!(setup::pause))
+        .routes(routes!(setup::resume))
+        .routes(routes!(setup::pass_through, setup::set_pass_through, setup::remove_pass_through))
         .routes(routes!(cameras::analysis))
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))

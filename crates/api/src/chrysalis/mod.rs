@@ -166,7 +166,7 @@ async fn set_settings(
     Body(new): Body<NewSettingsDto>,
 ) -> Answer<Json<SettingsDto>> {
     let _one_at_a_time = proxy.changing.lock().await;
-    let settings = load(&proxy).await?.changed(new, WallTime::from(std::time::SystemTime::now()));
+    let settings = load(&proxy).await?.changed(&new, WallTime::from(std::time::SystemTime::now()));
     let settings =
         settings.map_err(|error| Failure::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let (kept, data_dir) = (settings.clone(), proxy.data_dir.clone());

@@ -87,7 +87,7 @@ impl Settings {
     }
 
     /// These with what somebody sent at `now`.
-    pub(super) fn changed(self, new: NewSettingsDto, now: WallTime) -> Result<Self, Unusable> {
+    pub(super) fn changed(self, new: &NewSettingsDto, now: WallTime) -> Result<Self, Unusable> {
         let key = new.edge_key.trim();
         let edge_secret = match new.edge_secret.trim() {
             "" => None,
@@ -163,7 +163,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Settings::load(dir.path()).unwrap(), Settings::default());
         let first = WallTime::from_millis(1000);
-        let settings = Settings::default().changed(new("key", "hush"), first).unwrap();
+        let settings = Settings::default().changed(&new("key", "hush"), first).unwrap();
         settings.save(dir.path()).unwrap();
         let again = Settings::load(dir.path()).unwrap();
         assert_eq!(again, settings);
@@ -179,7 +179,7 @@ mod tests {
 
         // What was shown can be sent back.
         let later = WallTime::from_millis(2000);
-        let renamed = again.changed(new("other", "***"), later).unwrap();
+        let renamed = again.changed(&new("other", "***"), later).unwrap();
         assert_eq!(renamed.edge_secret, Some(Secret::new("hush")));
         assert_eq!((renamed.shown().created, renamed.shown().modified), (1000, 2000));
     }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn halves_are_refused() {
         let set =
-            |key, secret| Settings::default().changed(new(key, secret), WallTime::from_millis(0));
+            |key, secret| Settings::default().changed(&new(key, secret), WallTime::from_millis(0));
         assert!(set("key", "").is_err());
         assert!(set("", "secret").is_err());
         assert!(set("key", "***").is_err(), "there is none to keep");
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_key_of_the_configuration_wins() {
         let settings =
-            Settings::default().changed(new("mine", "hush"), WallTime::from_millis(0)).unwrap();
+            Settings::default().changed(&new("mine", "hush"), WallTime::from_millis(0)).unwrap();
         for (text, key) in [
             ("annotations: { url: 'http://a' }", Some("mine")),
             ("annotations: { url: 'http://a', key: file }", Some("file")),

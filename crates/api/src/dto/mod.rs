@@ -8,6 +8,7 @@ mod camera;
 mod count;
 mod event;
 mod message;
+mod settings;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
 pub use camera::{
@@ -17,6 +18,11 @@ pub use camera::{
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
+pub use settings::{
+    CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,
+    PassThroughChangeDto, PassThroughDto, PassThroughSettingsDto, RecordSettingsDto,
+    ZoneSettingsDto,
+};
 
 use serde::Serialize;
 use utoipa::ToSchema;
