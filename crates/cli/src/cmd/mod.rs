@@ -6,5 +6,6 @@ pub(crate) mod demo;
 pub(crate) mod eval;
 pub(crate) mod models;
 pub(crate) mod run;
+mod show;
 pub(crate) mod sim;
 pub(crate) mod track;
