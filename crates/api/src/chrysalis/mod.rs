@@ -104,16 +104,21 @@ fn described() -> OpenApiRouter<Proxy> {
         .routes(routes!(docker::test_mqtt))
 }
 
+/// The description of these routes in OpenAPI 3.1, as indented JSON.
+pub fn openapi() -> String {
+    // Only a schema that is no JSON could fail, and the golden test would see it.
+    described().into_openapi().to_pretty_json().unwrap_or_default()
+}
+
 /// All routes. What `conf` says goes for cameras that are added here, and for who may ask.
 pub(crate) fn routes(handle: Handle, data_dir: PathBuf, conf: &Conf) -> Router {
-    let (router, openapi) = described().split_for_parts();
+    let (router, _openapi) = described().split_for_parts();
     let proxy = Proxy {
         data_dir,
         handle,
         defaults: Arc::new(conf.cameras.clone()),
         changing: Arc::new(Mutex::new(())),
-        // Only a schema that is no JSON could fail, and a test would see it.
-        openapi: openapi.to_json().unwrap_or_default().into(),
+        openapi: openapi().into(),
     };
     let router = router
         .route("/swagger", get(page::swagger))
@@ -156,7 +161,8 @@ async fn get_settings(State(proxy): State<Proxy>) -> Answer<Json<SettingsDto>> {
     post, path = "/api/v1/settings", operation_id = "set_settings", tag = "settings",
     request_body = NewSettingsDto,
     responses(
-        (status = 200, description = "The settings as they are now", body = SettingsDto),
+        (status = 200, description = "The settings; they are used from the next start on",
+            body = SettingsDto),
         (status = 400, description = "Half of them is missing, or not JSON", body = FailureDto),
         (status = 500, description = "They can't be kept", body = FailureDto),
     )
@@ -171,6 +177,7 @@ async fn set_settings(
         settings.map_err(|error| Failure::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let (kept, data_dir) = (settings.clone(), proxy.data_dir.clone());
     on_disk(move || kept.save(&data_dir)).await?;
+    tracing::info!("annotations are signed with another key from the next start on");
     Ok(Json(settings.shown()))
 }
 

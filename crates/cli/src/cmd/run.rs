@@ -136,10 +136,10 @@ async fn serve_until_signal(
         // Also when the sender is dropped.
         drop(stopped.await);
     }));
+    on_ready(&url);
     if let Some(chrysalis) = chrysalis {
         tracing::info!(address = chrysalis, "video-edge-ai-proxy's REST is ready");
     }
-    on_ready(&url);
     signals.wait(&handle, watched).await;
     tracing::info!("stopping");
     let stopping = async {
