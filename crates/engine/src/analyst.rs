@@ -21,6 +21,7 @@ use crate::error::EngineError;
 use crate::models::Models;
 use crate::pipeline::Pipeline;
 use crate::pool::{Pool, Sessions};
+use crate::record::Library;
 use crate::status::{DetectorStatus, Message};
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
 use crate::writer::EventSender;
@@ -47,6 +48,7 @@ pub(crate) struct Analyst {
     detect: DetectConfig,
     pool: Arc<Pool>,
     events: EventSender,
+    library: Arc<Library>,
     messages: tokio::sync::broadcast::Sender<Message>,
     metrics: Arc<CameraMetrics>,
     eyes: Mutex<Eyes>,
@@ -72,6 +74,7 @@ struct Eyes {
 pub(crate) struct Links {
     pub(crate) pool: Arc<Pool>,
     pub(crate) events: EventSender,
+    pub(crate) library: Arc<Library>,
     pub(crate) messages: tokio::sync::broadcast::Sender<Message>,
     pub(crate) metrics: Arc<CameraMetrics>,
     pub(crate) ids: EventIds,
@@ -108,6 +111,7 @@ impl Analyst {
             detect,
             pool: links.pool,
             events: links.events,
+            library: links.library,
             messages: links.messages,
             metrics: links.metrics,
             pipeline: Mutex::new(pipeline),
@@ -295,6 +299,7 @@ impl Analyst {
     /// Hands events to the writer. Blocks while its queue is full: facts are not dropped.
     fn report(&self, events: Vec<Event>, arrival: Instant) {
         for event in events {
+            self.library.event(&event.camera, arrival);
             self.events.send(event, Some((arrival, Arc::clone(&self.metrics))));
         }
     }

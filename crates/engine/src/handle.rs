@@ -15,6 +15,7 @@ use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
 use crate::overlay::Overlay;
 use crate::pass_through::PassThroughStatus;
+use crate::record::{RecordingStatus, Recordings};
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
@@ -237,6 +238,19 @@ impl Handle {
             removed: overlay.is_of_file(id),
         };
         crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
+    }
+
+    /// What was recorded.
+    pub fn recordings(&self) -> &Recordings {
+        self.shared.library.recordings()
+    }
+
+    /// How recording a camera does; none where it is not to be recorded.
+    ///
+    /// # Errors
+    /// No camera has this name.
+    pub fn recording(&self, id: &CameraId) -> Result<Option<RecordingStatus>, EngineError> {
+        Ok(self.known(id)?.recording())
     }
 
     /// How passing a camera's stream on does; none where it has no address for it.

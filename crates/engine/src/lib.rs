@@ -24,6 +24,7 @@ mod pacer;
 mod pass_through;
 mod pipeline;
 mod pool;
+mod record;
 mod scene;
 mod schedule;
 mod shared;
@@ -44,6 +45,7 @@ pub use models::Models;
 pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
+pub use record::{CheckReport, Finding, RecordingStatus, Recordings, Trouble};
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

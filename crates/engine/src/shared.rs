@@ -14,6 +14,7 @@ use crate::camera::Camera;
 use crate::config::Config;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
 use crate::status::Message;
 use crate::telemetry::Telemetry;
 use crate::writer::{EventSender, Writer};
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
+    pub(crate) library: Arc<Library>,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl Shared {

@@ -136,6 +136,9 @@ pub(crate) struct CameraMetrics {
     pub(crate) people: Gauge,
     pub(crate) objects: Gauge,
     pub(crate) ring_bytes: Gauge,
+    pub(crate) recorded_bytes: Counter,
+    pub(crate) recording_lost: Counter,
+    pub(crate) recording: Gauge,
     pub(crate) ring_overflows: Counter,
     pub(crate) event_latency: Histogram,
     dropped: [Counter; Drop::ALL.len()],
@@ -234,6 +237,9 @@ impl Telemetry {
             people: gauge("omma_people", None),
             objects: gauge("omma_objects", None),
             ring_bytes: gauge("omma_ring_bytes", None),
+            recorded_bytes: counter("omma_recorded_bytes_total", None),
+            recording_lost: counter("omma_recording_lost_packets_total", None),
+            recording: gauge("omma_recording", None),
             ring_overflows: counter("omma_ring_overflows_total", None),
             event_latency: histogram("omma_capture_to_event_seconds", None),
             dropped: Drop::ALL
@@ -323,6 +329,9 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_frames_analysed_total", "pictures seen by the detector");
     counter("omma_frames_dropped_total", "pictures and packets not used, by reason");
     counter("omma_camera_reconnects_total", "attempts to open a camera again");
+    counter("omma_recorded_bytes_total", "bytes of footage written");
+    counter("omma_recording_lost_packets_total", "packets not recorded, the disk was slow");
+    gauge("omma_recording", None, "1 while footage is being kept");
     counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
     counter("omma_port_refused_total", "connections and requests not let through, by reason");

@@ -13,16 +13,19 @@ mod av;
 mod decoder;
 mod encoder;
 mod error;
+mod fragment;
 mod packet;
 mod pusher;
 mod ring;
 mod source;
 mod spec;
 mod stop;
+mod timing;
 mod writer;
 
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
 pub use error::MediaError;
+pub use fragment::FragmentMuxer;
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;
 pub use ring::GopRing;
@@ -43,6 +46,8 @@ mod tests {
         is_send::<Decoder>();
         is_send::<VideoWriter>();
         is_send::<GopRing>();
+        is_send::<FragmentMuxer>();
+        is_send::<Pusher>();
         is_shared::<Packet>();
         is_shared::<Picture>();
         is_shared::<StreamInfo>();

@@ -36,6 +36,36 @@ impl CodecParameters {
         Ok(copy)
     }
 
+    pub(super) fn from_context(context: &Context) -> Result<Self, AvError> {
+        let parameters = Self::new()?;
+        // SAFETY: both are valid.
+        check(unsafe {
+            ffi::avcodec_parameters_from_context(parameters.0.as_ptr(), context.as_ptr())
+        })?;
+        Ok(parameters)
+    }
+
+    /// The same with another header of the codec.
+    pub(crate) fn with_extradata(&self, bytes: &[u8]) -> Result<Self, AvError> {
+        let copy = self.try_clone()?;
+        let length = i32::try_from(bytes.len()).or(Err(AvError::INVALID_ARGUMENT))?;
+        let room = bytes.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+        // SAFETY: the copy is valid and ours alone; its header is replaced by memory of
+        // FFmpeg's allocator, padded with zeros as its decoders want it.
+        unsafe {
+            let inner = &mut *copy.0.as_ptr();
+            let memory = ffi::av_mallocz(room).cast::<u8>();
+            if memory.is_null() {
+                return Err(AvError::NO_MEMORY);
+            }
+            ptr::copy_nonoverlapping(bytes.as_ptr(), memory, bytes.len());
+            ffi::av_free(inner.extradata.cast());
+            inner.extradata = memory;
+            inner.extradata_size = length;
+        }
+        Ok(copy)
+    }
+
     pub(crate) fn try_clone(&self) -> Result<Self, AvError> {
         // SAFETY: these parameters are valid.
         unsafe { Self::copy_of(self.as_ptr()) }
@@ -61,6 +91,16 @@ impl CodecParameters {
         let (width, height) =
             (u32::try_from(self.get().width).ok()?, u32::try_from(self.get().height).ok()?);
         (width > 0 && height > 0).then_some(Size::new(width, height))
+    }
+
+    /// The codec's profile as FFmpeg numbers it; negative where unknown.
+    pub(crate) fn profile(&self) -> i32 {
+        self.get().profile
+    }
+
+    /// How many pictures a decoder holds back to show them in order, where known.
+    pub(crate) fn reordered(&self) -> u32 {
+        u32::try_from(self.get().video_delay).unwrap_or(0)
     }
 
     /// Samples of sound a second; 0 where unknown.
@@ -103,21 +143,21 @@ impl fmt::Debug for CodecParameters {
 }
 
 /// An `AVCodecContext`, freed once.
-struct Context(NonNull<ffi::AVCodecContext>);
+pub(super) struct Context(NonNull<ffi::AVCodecContext>);
 
 impl Context {
-    fn new(codec: *const ffi::AVCodec) -> Result<Self, AvError> {
+    pub(super) fn new(codec: *const ffi::AVCodec) -> Result<Self, AvError> {
         // SAFETY: the codec is FFmpeg's constant.
         NonNull::new(unsafe { ffi::avcodec_alloc_context3(codec) })
             .map(Self)
             .ok_or(AvError::NO_MEMORY)
     }
 
-    fn as_ptr(&self) -> *mut ffi::AVCodecContext {
+    pub(super) fn as_ptr(&self) -> *mut ffi::AVCodecContext {
         self.0.as_ptr()
     }
 
-    fn get_mut(&mut self) -> &mut ffi::AVCodecContext {
+    pub(super) fn get_mut(&mut self) -> &mut ffi::AVCodecContext {
         // SAFETY: valid until dropped, and borrowed mutably here.
         unsafe { self.0.as_mut() }
     }
@@ -253,12 +293,7 @@ impl EncoderContext {
 
     /// What a decoder or a container must know of the stream.
     pub(crate) fn parameters(&self) -> Result<CodecParameters, AvError> {
-        let parameters = CodecParameters::new()?;
-        // SAFETY: both are valid.
-        check(unsafe {
-            ffi::avcodec_parameters_from_context(parameters.0.as_ptr(), self.0.as_ptr())
-        })?;
-        Ok(parameters)
+        CodecParameters::from_context(&self.0)
     }
 
     /// None ends the stream: packets still inside come out.
