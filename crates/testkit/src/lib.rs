@@ -18,7 +18,7 @@ mod wait;
 pub use browser::{Browser, Shot};
 pub use data::{Data, data, ort_library, skipped};
 pub use film::{Film, ffmpeg, ffprobe, gray_pictures, probe};
-pub use http::{Answer, Stream, free_port, get, stream};
+pub use http::{Answer, Stream, free_port, get, send, stream};
 pub use program::{Omma, Ran};
 pub use rtmp::RtmpServer;
 pub use rtsp::RtspCamera;

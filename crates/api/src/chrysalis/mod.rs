@@ -9,7 +9,7 @@
 mod access;
 mod conf;
 mod docker;
-mod dto;
+pub mod dto;
 mod error;
 mod page;
 mod process;
