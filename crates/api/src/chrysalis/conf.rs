@@ -339,12 +339,9 @@ impl Reader<'_> {
             );
             return;
         }
-        let bytes = pictures.saturating_mul(ASSUMED_PICTURE_BYTES);
-        let (weight, ring) = if bytes > MAX_RING_BYTES {
-            (Weight::Doubtful, MAX_RING_BYTES)
-        } else {
-            (Weight::Taken, bytes.max(USUAL_RING_BYTES))
-        };
+        let most = MAX_RING_BYTES / ASSUMED_PICTURE_BYTES;
+        let weight = if pictures > most { Weight::Doubtful } else { Weight::Taken };
+        let ring = (pictures.min(most) * ASSUMED_PICTURE_BYTES).max(USUAL_RING_BYTES);
         self.note(
             weight,
             key,

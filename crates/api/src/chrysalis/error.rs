@@ -93,6 +93,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = axum::body::Bytes::from_request(request, state)
             .await
             .map_err(|rejection| Failure::new(rejection.status(), rejection.body_text()))?;
+        // An array would be taken for an object's values in order.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(bad_body("it is no JSON object"));
+        }
         match Json::from_bytes(&bytes) {
             Ok(Json(body)) => Ok(Self(body)),
             Err(JsonRejection::JsonDataError(error)) => Err(bad_body(&error.body_text())),

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use omma_engine::{CameraState, CameraStatus, PassThroughState};
+use omma_engine::{CameraState, CameraStatus};
 use omma_store::{EventQuery, Order};
 use omma_types::{CameraId, Event, EventKind};
 use serde_json::{Value, json};
@@ -147,13 +147,11 @@ async fn process(proxy: &Proxy, camera: CameraStatus) -> Answer<StreamProcessDto
     let (started_at, finished_at) =
         if docker.running { (since, NEVER.to_owned()) } else { (NEVER.to_owned(), since) };
     let settings = handle.camera_settings(&camera.id).await.unwrap_or_default();
-    // A camera may be removed while it is looked at.
-    let passed_on = handle.pass_through(&camera.id).ok().flatten();
     let reads = matches!(camera.state, CameraState::Online | CameraState::Stalled);
     Ok(StreamProcessDto {
         image_tag: concat!("omma:", env!("CARGO_PKG_VERSION")).to_owned(),
         rtsp_endpoint: camera.source,
-        rtmp_endpoint: passed_on.as_ref().map(|status| status.url.clone()),
+        rtmp_endpoint: settings["pass_through"]["url"].as_str().map(str::to_owned),
         status: docker.status,
         state: StateDto {
             status: docker.status,
@@ -172,7 +170,7 @@ async fn process(proxy: &Proxy, camera: CameraStatus) -> Answer<StreamProcessDto
         created: remembered_since(proxy, &camera.id).await?.unwrap_or(camera.since.as_millis()),
         modified: camera.since.as_millis(),
         rtmp_stream_status: RtmpStreamStatusDto {
-            streaming: passed_on.is_some_and(|status| status.state != PassThroughState::Off),
+            streaming: settings["pass_through"]["start"] == true,
             storing: settings["record"].is_object(),
         },
         upgrade_available: false,

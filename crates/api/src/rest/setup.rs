@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use omma_engine::PassThroughState;
 use omma_types::{CameraId, ErrorKind};
 use serde_json::{Map, Value};
 
@@ -181,9 +180,10 @@ pub(crate) async fn pass_through(
             "post one here as `url`",
         ));
     };
+    let settings = app.handle.camera_settings(&id).await.unwrap_or_default();
     Ok(Json(PassThroughDto {
         url: status.url,
-        on: status.state != PassThroughState::Off,
+        on: settings["pass_through"]["start"] == true,
         state: status.state.as_str(),
         reason: status.reason,
         since: status.since.to_string(),
