@@ -205,6 +205,8 @@ impl From<EngineError> for ApiError {
             EngineError::Store(error) => return error.into(),
             EngineError::NoCamera { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            EngineError::Exists { .. } | EngineError::NoPassThrough { .. } => StatusCode::CONFLICT,
+            EngineError::Config(_) | EngineError::Source { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self { status, kind, message, hint: None }

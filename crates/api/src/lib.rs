@@ -13,6 +13,7 @@
 //! - Every answer that is no success is an [`dto::ErrorBody`] that says what to do.
 
 mod access;
+pub mod chrysalis;
 pub mod dto;
 mod error;
 mod footage;

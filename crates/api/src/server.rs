@@ -1,6 +1,7 @@
 //! The routes put together, and the servers that answer them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,10 +20,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Access;
+use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
-use crate::guard::{Guard, grpc_needs, web_needs};
+use crate::guard::{Guard, chrysalis_needs, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{annotations, cameras, counts, events, recordings, system};
+use crate::rest::{annotations, cameras, counts, events, recordings, setup, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -114,8 +116,12 @@ impl Modify for Security {
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(cameras::list))
-        .routes(routes!(cameras::get))
+        .routes(routes!(cameras::list, setup::add))
+        .routes(routes!(cameras::get, setup::put, setup::remove))
+        .routes(routes!(setup::settings, setup::revert))
+        .routes(routes!(setup::pause))
+        .routes(routes!(setup::resume))
+        .routes(routes!(setup::pass_through, setup::set_pass_through, setup::remove_pass_through))
         .routes(routes!(cameras::analysis))
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))
@@ -161,6 +167,9 @@ pub struct Ports {
     http: Port,
     /// With whether a camera's name that there is not is a mistake.
     grpc: Option<(Port, bool)>,
+    chrysalis: Option<Port>,
+    conf: Conf,
+    data_dir: PathBuf,
 }
 
 impl Ports {
@@ -179,7 +188,24 @@ impl Ports {
             }
             None => None,
         };
-        Ok(Self { http, grpc })
+        let chrysalis = match &config.chrysalis {
+            Some(listener) => {
+                Some(Port::open("chrysalis", listener, &config.tokens, Protocol::Http1).await?)
+            }
+            None => None,
+        };
+        Ok(Self { http, grpc, chrysalis, conf: Conf::default(), data_dir: config.data_dir.clone() })
+    }
+
+    /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
+    #[must_use]
+    pub fn with_conf(self, conf: Conf) -> Self {
+        Self { conf, ..self }
+    }
+
+    /// The one for programs that were written for video-edge-ai-proxy.
+    pub fn chrysalis(&self) -> Option<&Port> {
+        self.chrysalis.as_ref()
     }
 
     /// The one for people.
@@ -212,11 +238,18 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
-    let Ports { http, grpc } = ports;
+    let Ports { http, grpc, chrysalis: chrysalis_port, conf, data_dir } = ports;
     renewals.push(Renewal::new(&http, |config| Some(&config.http)));
     let metrics = handle.port_metrics(http.name());
     let guard = Guard::new(&http, Arc::clone(&access), metrics.clone(), web_needs);
     servers.spawn(http.answer(guard.protect(web_routes(app)), metrics, ending.clone()));
+    if let Some(port) = chrysalis_port {
+        renewals.push(Renewal::new(&port, |config| config.chrysalis.as_ref()));
+        let metrics = handle.port_metrics(port.name());
+        let guard = Guard::new(&port, Arc::clone(&access), metrics.clone(), chrysalis_needs);
+        let routes = chrysalis::routes(handle.clone(), data_dir, &conf);
+        servers.spawn(port.answer(guard.protect_chrysalis(routes), metrics, ending.clone()));
+    }
 
     if let Some((grpc, strict)) = grpc {
         renewals.push(Renewal::new(&grpc, |config| config.grpc.as_ref().map(|g| &g.listener)));

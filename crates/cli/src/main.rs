@@ -5,6 +5,7 @@
 mod cmd;
 mod json;
 mod paths;
+mod sources;
 mod text;
 
 use std::io::IsTerminal as _;

@@ -45,6 +45,7 @@ pub use feed::{HistoryFeed, PacketFeed, Parcel, PictureFeed, Preroll, Waited};
 pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
+pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
 pub use record::{

@@ -10,6 +10,7 @@ mod count;
 mod event;
 mod message;
 mod recording;
+mod settings;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
 pub use annotation::{
@@ -24,6 +25,11 @@ pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
 pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
+pub use settings::{
+    CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,
+    PassThroughChangeDto, PassThroughDto, PassThroughSettingsDto, RecordSettingsDto,
+    ZoneSettingsDto,
+};
 
 use serde::Serialize;
 use utoipa::ToSchema;

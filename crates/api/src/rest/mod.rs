@@ -5,4 +5,5 @@ pub(crate) mod cameras;
 pub(crate) mod counts;
 pub(crate) mod events;
 pub(crate) mod recordings;
+pub(crate) mod setup;
 pub(crate) mod system;

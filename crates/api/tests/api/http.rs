@@ -48,9 +48,11 @@ async fn every_route_answers_and_no_secret_leaks() {
     server.json_when("/api/v1/cameras/gone", |gone| gone["reason"] != "").await;
 
     let description: Value = serde_json::from_str(&omma_api::openapi()).unwrap();
+    let readable = |item: &Value| item.get("get").is_some();
+    let paths = description["paths"].as_object().unwrap().iter();
     let mut paths: Vec<String> =
-        description["paths"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(paths.len(), 14, "{paths:?}");
+        paths.filter(|(_, item)| readable(item)).map(|(path, _)| path.clone()).collect();
+    assert_eq!(paths.len(), 16, "{paths:?}");
     paths.retain(|path| !path.ends_with("/live.mjpg") && !path.ends_with("/ws"));
     paths.push("/".to_owned());
     for path in paths {

@@ -7,5 +7,6 @@ pub(crate) mod eval;
 pub(crate) mod models;
 pub(crate) mod recordings;
 pub(crate) mod run;
+mod show;
 pub(crate) mod sim;
 pub(crate) mod track;
