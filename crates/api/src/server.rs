@@ -20,9 +20,9 @@ use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::error::ServeError;
-use crate::guard::{Guard, web_needs};
+use crate::guard::{Guard, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{annotations, cameras, counts, events, system};
+use crate::rest::{annotations, cameras, counts, events, recordings, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -78,6 +78,7 @@ impl Ending {
     tags(
         (name = "cameras", description = "How each camera does, what it sees and has counted"),
         (name = "events", description = "What happened, and how often"),
+        (name = "recordings", description = "Footage: when there is some, and the footage itself"),
         (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
@@ -119,6 +120,14 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
+        .routes(routes!(events::clip))
+        .routes(routes!(events::snapshot))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::film))
+        .routes(routes!(recordings::playlist))
+        .routes(routes!(recordings::file))
+        .routes(routes!(recordings::history))
+        .routes(routes!(recordings::picture))
         .routes(routes!(counts::list))
         .routes(routes!(annotations::add))
         .routes(routes!(annotations::status))
@@ -150,6 +159,8 @@ fn web_routes(app: App) -> Router {
 /// All ports of a configuration, listened on. Nobody is answered before [`serve`].
 pub struct Ports {
     http: Port,
+    /// With whether a camera's name that there is not is a mistake.
+    grpc: Option<(Port, bool)>,
 }
 
 impl Ports {
@@ -160,12 +171,25 @@ impl Ports {
     /// everybody; when certificates can't be used. The text says what to do.
     pub async fn open(config: &Config) -> Result<Self, ServeError> {
         let http = Port::open("http", &config.http, &config.tokens, Protocol::Http1).await?;
-        Ok(Self { http })
+        let grpc = match &config.grpc {
+            Some(grpc) => {
+                let (listener, tokens) = (&grpc.listener, &config.tokens);
+                let port = Port::open("grpc", listener, tokens, Protocol::Http2).await?;
+                Some((port, grpc.strict))
+            }
+            None => None,
+        };
+        Ok(Self { http, grpc })
     }
 
     /// The one for people.
     pub fn http(&self) -> &Port {
         &self.http
+    }
+
+    /// The one for programs that speak gRPC, where the configuration wants it.
+    pub fn grpc(&self) -> Option<&Port> {
+        self.grpc.as_ref().map(|(port, _)| port)
     }
 }
 
@@ -188,11 +212,20 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
-    let Ports { http } = ports;
+    let Ports { http, grpc } = ports;
     renewals.push(Renewal::new(&http, |config| Some(&config.http)));
     let metrics = handle.port_metrics(http.name());
     let guard = Guard::new(&http, Arc::clone(&access), metrics.clone(), web_needs);
     servers.spawn(http.answer(guard.protect(web_routes(app)), metrics, ending.clone()));
+
+    if let Some((grpc, strict)) = grpc {
+        renewals.push(Renewal::new(&grpc, |config| config.grpc.as_ref().map(|g| &g.listener)));
+        let metrics = handle.port_metrics(grpc.name());
+        let guard = Guard::new(&grpc, Arc::clone(&access), metrics.clone(), grpc_needs);
+        tracing::info!(address = %grpc.address(), "gRPC is ready");
+        let services = crate::grpc::services(handle.clone(), strict, ending.clone()).await;
+        servers.spawn(grpc.answer(guard.protect_grpc(services), metrics, ending.clone()));
+    }
 
     let mut renewing = pin!(renew(renewals, &access, &handle, config));
     tokio::select! {

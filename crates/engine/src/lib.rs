@@ -30,6 +30,7 @@ mod record;
 mod scene;
 mod schedule;
 mod shared;
+mod snapshot;
 mod source;
 mod status;
 mod stream;
@@ -46,7 +47,11 @@ pub use live::LiveView;
 pub use models::Models;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
-pub use record::{CheckReport, Finding, RecordingStatus, Recordings, Trouble};
+pub use record::{
+    CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
+    RecordingStatus, Recordings, Timeline, Trouble,
+};
+pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

@@ -83,6 +83,8 @@ pub struct Decoder {
     /// Pictures that had to come out before a packet could go in.
     ready: VecDeque<AvFrame>,
     order: Order,
+    /// Number of the newest keyframe that came out.
+    group: u64,
     converter: Option<Converter>,
     stats: DecoderStats,
 }
@@ -117,6 +119,7 @@ impl Decoder {
             spare: None,
             ready: VecDeque::new(),
             order: Order::default(),
+            group: 0,
             converter: None,
             stats: DecoderStats::default(),
         })
@@ -277,11 +280,11 @@ impl Decoder {
                     }
                 },
             };
-            let (ticket, is_damaged) = (frame.pts(), frame.is_damaged());
+            let (ticket, kind, damaged) = (frame.pts(), frame.kind(), frame.is_damaged());
             let Some(frame) = self.in_memory(frame)? else { continue };
-            self.stats.corrupt += u64::from(is_damaged);
+            self.stats.corrupt += u64::from(damaged);
             self.stats.pictures += 1;
-            return self.finish(frame, ticket).map(Some);
+            return self.finish(frame, ticket, (kind, damaged)).map(Some);
         }
     }
 
@@ -322,8 +325,25 @@ impl Decoder {
         Ok(frame)
     }
 
-    fn finish(&mut self, frame: AvFrame, ticket: Option<i64>) -> Result<Picture, MediaError> {
+    /// `seen` is what the decoder's own frame said: its kind, and whether it is damaged.
+    fn finish(
+        &mut self,
+        frame: AvFrame,
+        ticket: Option<i64>,
+        seen: (PictureKind, bool),
+    ) -> Result<Picture, MediaError> {
+        let (kind, damaged) = seen;
         let entry = self.order.received(ticket);
+        if entry.keyframe {
+            self.group = entry.seq;
+        }
+        let facts = Facts {
+            decoded_at: entry.decoded_at,
+            keyframe: entry.keyframe,
+            kind,
+            damaged,
+            since_keyframe: entry.seq.saturating_sub(self.group),
+        };
         let stamp = FrameStamp {
             seq: entry.seq,
             media: entry.media,
@@ -331,8 +351,7 @@ impl Decoder {
             wall_source: entry.wall_source,
             size: frame.size(),
         };
-        Picture::new(frame, stamp, entry.keyframe)
-            .ok_or_else(|| failure(self.codec, AvError::INVALID_DATA))
+        Picture::new(frame, stamp, facts).ok_or_else(|| failure(self.codec, AvError::INVALID_DATA))
     }
 
     /// No more packets come: what is still inside comes out by [`Self::receive`]. Before the
@@ -377,6 +396,7 @@ fn failure(codec: &str, error: AvError) -> MediaError {
 struct Entry {
     seq: u64,
     media: MediaTime,
+    decoded_at: MediaTime,
     wall: WallTime,
     wall_source: WallSource,
     keyframe: bool,
@@ -409,6 +429,7 @@ impl Order {
         let entry = Entry {
             seq: packet.seq,
             media: packet.pts,
+            decoded_at: packet.dts,
             wall: packet.wall,
             wall_source: packet.wall_source,
             keyframe: packet.keyframe,
@@ -451,6 +472,7 @@ impl Order {
             None => self.numbers.pop_front().or(self.last).unwrap_or(Entry {
                 seq: 0,
                 media: MediaTime::ZERO,
+                decoded_at: MediaTime::ZERO,
                 wall: WallTime::default(),
                 wall_source: WallSource::Arrival,
                 keyframe: false,
@@ -488,19 +510,52 @@ impl Converter {
     }
 }
 
+/// What a picture is built on (ITU-T H.264, section 7.4.3, `slice_type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PictureKind {
+    /// Nothing but itself.
+    I,
+    /// Pictures before it.
+    #[default]
+    P,
+    /// Pictures before and after it.
+    B,
+}
+
+impl PictureKind {
+    /// Its letter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::I => "I",
+            Self::P => "P",
+            Self::B => "B",
+        }
+    }
+}
+
+/// What is known of a picture beside its samples and its stamp.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    decoded_at: MediaTime,
+    keyframe: bool,
+    kind: PictureKind,
+    damaged: bool,
+    since_keyframe: u64,
+}
+
 /// A decoded picture. Clones share the decoder's own buffer, which goes back to its pool with
 /// the last clone: hold few for long.
 #[derive(Clone, Debug)]
 pub struct Picture {
     frame: Arc<AvFrame>,
     stamp: FrameStamp,
-    keyframe: bool,
+    facts: Facts,
 }
 
 impl Picture {
-    fn new(frame: AvFrame, stamp: FrameStamp, keyframe: bool) -> Option<Self> {
+    fn new(frame: AvFrame, stamp: FrameStamp, facts: Facts) -> Option<Self> {
         frame.view()?;
-        Some(Self { frame: Arc::new(frame), stamp, keyframe })
+        Some(Self { frame: Arc::new(frame), stamp, facts })
     }
 
     /// The samples.
@@ -519,7 +574,27 @@ impl Picture {
 
     /// Whether decoding could start at it.
     pub fn is_keyframe(&self) -> bool {
-        self.keyframe
+        self.facts.keyframe
+    }
+
+    /// What it is built on.
+    pub fn kind(&self) -> PictureKind {
+        self.facts.kind
+    }
+
+    /// Whether the decoder had to guess parts of it.
+    pub fn is_damaged(&self) -> bool {
+        self.facts.damaged
+    }
+
+    /// Its place in its group of pictures, in the order of showing: 0 for the keyframe.
+    pub fn since_keyframe(&self) -> u64 {
+        self.facts.since_keyframe
+    }
+
+    /// When it was to be decoded, on the stream's clock.
+    pub fn decoded_at(&self) -> MediaTime {
+        self.facts.decoded_at
     }
 }
 
@@ -572,6 +647,7 @@ mod tests {
         Entry {
             seq,
             media: MediaTime::from_nanos(media),
+            decoded_at: MediaTime::from_nanos(media),
             wall: WallTime::default(),
             wall_source: WallSource::Arrival,
             keyframe: false,

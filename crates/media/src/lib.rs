@@ -10,6 +10,7 @@
 //! outlives its deadline, and [`Stop`] ends any wait.
 
 mod av;
+mod boxes;
 mod decoder;
 mod encoder;
 mod error;
@@ -25,7 +26,8 @@ mod survey;
 mod timing;
 mod writer;
 
-pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, Skip};
+pub use boxes::{Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind};
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, PictureKind, Skip};
 pub use error::MediaError;
 pub use fragment::FragmentMuxer;
 pub use hardware::{Hardware, HardwareUse};

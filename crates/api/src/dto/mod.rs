@@ -9,6 +9,7 @@ mod camera;
 mod count;
 mod event;
 mod message;
+mod recording;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
 pub use annotation::{
@@ -22,6 +23,7 @@ pub use camera::{
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
+pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -4,4 +4,5 @@ pub(crate) mod annotations;
 pub(crate) mod cameras;
 pub(crate) mod counts;
 pub(crate) mod events;
+pub(crate) mod recordings;
 pub(crate) mod system;

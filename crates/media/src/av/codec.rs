@@ -88,6 +88,37 @@ impl CodecParameters {
         name.to_str().unwrap_or("unknown")
     }
 
+    /// FFmpeg's name of the codec for people.
+    pub(crate) fn codec_long_name(&self) -> &'static str {
+        // SAFETY: the descriptor and its texts are constants of FFmpeg, or null.
+        let name = unsafe {
+            ffi::avcodec_descriptor_get(self.get().codec_id)
+                .as_ref()
+                .filter(|descriptor| !descriptor.long_name.is_null())
+                .map(|descriptor| CStr::from_ptr(descriptor.long_name))
+        };
+        name.and_then(|name| name.to_str().ok()).unwrap_or_else(|| self.codec_name())
+    }
+
+    /// FFmpeg's name of the pictures' format, where the header tells it.
+    pub(crate) fn pixel_format(&self) -> Option<&'static str> {
+        let last = ffi::AVPixelFormat::AV_PIX_FMT_NB as libc::c_int;
+        let format = self.get().format;
+        if !(0..last).contains(&format) {
+            return None;
+        }
+        // SAFETY: a number below the count of formats is one of them, and the enum has its
+        // representation; the name is a constant of FFmpeg, or null.
+        let name = unsafe {
+            let name = ffi::av_get_pix_fmt_name(std::mem::transmute::<
+                libc::c_int,
+                ffi::AVPixelFormat,
+            >(format));
+            if name.is_null() { None } else { Some(CStr::from_ptr(name)) }
+        };
+        name?.to_str().ok()
+    }
+
     pub(crate) fn size(&self) -> Option<Size> {
         let (width, height) =
             (u32::try_from(self.get().width).ok()?, u32::try_from(self.get().height).ok()?);
