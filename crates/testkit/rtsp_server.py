@@ -62,7 +62,9 @@ def encoder():
     if options.codec == "h265":
         extra = f"bframes={options.b_frames}:log-level=0:pools=1:frame-threads=1"
         return f'x265enc {common} option-string="{extra}"'
-    return f"x264enc {common} bframes={options.b_frames} b-adapt=false threads=1"
+    # Left to themselves, encoder and payloader agree on the profile without B-frames.
+    profile = " ! video/x-h264,profile=main" if options.b_frames else ""
+    return f"x264enc {common} bframes={options.b_frames} b-adapt=false threads=1{profile}"
 
 
 def pictures():

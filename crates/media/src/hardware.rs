@@ -69,7 +69,9 @@ fn open_on(kind: DeviceKind, parameters: &CodecParameters) -> Result<DecoderCont
     let device = Device::open(kind).map_err(|error| {
         let why = match error {
             // What FFmpeg says where a library or a device file is missing.
-            AvError::UNKNOWN | AvError::EXTERNAL => "no such device or no driver".to_owned(),
+            AvError::UNKNOWN | AvError::EXTERNAL | AvError::NOT_PERMITTED => {
+                "no such device or no driver".to_owned()
+            }
             other => other.text().to_lowercase(),
         };
         format!("{name}: no device can be opened ({why})")

@@ -22,6 +22,7 @@ mod ring;
 mod source;
 mod spec;
 mod stop;
+mod survey;
 mod timing;
 mod writer;
 
@@ -36,6 +37,7 @@ pub use ring::GopRing;
 pub use source::{Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
 pub use stop::Stop;
+pub use survey::{Gop, Survey, survey};
 pub use writer::{FrameRate, Layout, VideoWriter, WriterOptions};
 
 #[cfg(test)]

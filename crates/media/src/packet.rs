@@ -120,7 +120,8 @@ pub struct Packet {
     /// When it is shown or heard. Pictures and sound share the clock, whose zero is near the
     /// first picture. Never goes back to the start where a file loops.
     pub pts: MediaTime,
-    /// When it is decoded: not after `pts` and rising, unless the stream lies.
+    /// When it is decoded; `pts` where the stream does not tell. Not to be relied on: many
+    /// streams with B-frames (RTP, Matroska) tell it of some packets only.
     pub dts: MediaTime,
     /// How long it is shown or heard; for pictures often an estimate.
     pub duration: Duration,

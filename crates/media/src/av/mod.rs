@@ -47,6 +47,8 @@ impl AvError {
     pub(crate) const CONNECTION_RESET: Self = Self(-libc::ECONNRESET);
     pub(crate) const IO: Self = Self(-libc::EIO);
     pub(crate) const PROTOCOL_NOT_SUPPORTED: Self = Self(-libc::EPROTONOSUPPORT);
+    /// Also what some of FFmpeg's parts mean by a plain -1.
+    pub(crate) const NOT_PERMITTED: Self = Self(-libc::EPERM);
     pub(crate) const UNKNOWN: Self = Self(ffi::AVERROR_UNKNOWN);
     pub(crate) const EXTERNAL: Self = Self(ffi::AVERROR_EXTERNAL);
     /// What FFmpeg says once the interrupt has told it to give up.
