@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use omma_types::{CameraId, ClassName, Event, EventId, EventKind, WallTime};
 use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Row as _, Transaction};
 
@@ -87,6 +87,7 @@ impl Store {
                 .idle_timeout(None)
                 .test_before_acquire(false)
                 .acquire_timeout(2 * BUSY_TIMEOUT)
+                .before_acquire(|connection, _| Box::pin(is_usable(connection)))
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
         let reader = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
@@ -498,4 +499,13 @@ fn read_count(row: &sqlx::sqlite::SqliteRow) -> Result<CountRow, BadRow> {
         count: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
         dwell_total: duration(row.try_get(7)?),
     })
+}
+
+/// A disk that is full makes SQLite itself take a transaction back; SQLx then goes on to
+/// believe in it, and would refuse every further one on this connection. Such a connection is
+/// exchanged.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // What was sent to it before, a rollback perhaps, is done when it answers.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }

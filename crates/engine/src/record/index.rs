@@ -15,6 +15,9 @@ use tokio::sync::Notify;
 /// fragment.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// However much somebody is in a hurry.
+const LEAST_PAUSE: Duration = Duration::from_millis(20);
+
 /// A store that refuses is asked again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -71,11 +74,9 @@ impl Index {
                 index.done.notify_waiters();
                 // Asked again from time to time, so that the task ends with its owner.
                 drop(tokio::time::timeout(RETRY_AFTER, index.news.notified()).await);
-                if is_well {
-                    drop(tokio::time::timeout(PAUSE, index.hurry.notified()).await);
-                } else {
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
+                let pause = if is_well { PAUSE } else { RETRY_AFTER };
+                tokio::time::sleep(LEAST_PAUSE).await;
+                drop(tokio::time::timeout(pause, index.hurry.notified()).await);
             }
         });
         index
@@ -116,6 +117,14 @@ impl Index {
             entry.version += 1;
         }
         self.news.notify_one();
+    }
+
+    /// The first file that is finished and has waited for its row to say so.
+    pub(super) fn oldest_finished(&self) -> Option<(Ticket, String)> {
+        let waiting = self.waiting.lock();
+        let mut entries = waiting.entries.iter();
+        let (ticket, entry) = entries.find(|(_, e)| e.segment.complete && !e.is_gone)?;
+        Some((*ticket, entry.segment.path.clone()))
     }
 
     fn change(&self, ticket: Ticket, change: impl FnOnce(&mut NewSegment)) {

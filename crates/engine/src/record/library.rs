@@ -26,6 +26,9 @@ pub(super) const LOCK: &str = ".lock";
 /// How long a question to the index may hold up a recorder that needs room.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long the index may take to catch up before files go that it does not know yet.
+const SETTLE_WITHIN: Duration = Duration::from_millis(500);
+
 /// Of a full disk this part is made free at once, so that the next fragment does not fail
 /// again.
 const HEADROOM_PART: u64 = 50;
@@ -162,36 +165,32 @@ impl Library {
     /// # Errors
     /// For people: there is not, and nothing is left that could go.
     pub(super) fn keep_free(&self) -> Result<(), String> {
-        self.make_room(self.min_free).map(drop)
+        self.make_room(self.min_free)
     }
 
-    /// Makes some space on a disk that was found full. False where there was nothing to
-    /// remove.
+    /// Makes some space on a disk that was found full. False where there is nothing to remove.
     pub(super) fn make_some_room(&self) -> bool {
         let Ok(space) = Space::of(self.folder()) else { return false };
         let headroom = (space.total / HEADROOM_PART).clamp(1 << 20, 64 << 20);
-        self.make_room(self.min_free.max(headroom)).unwrap_or(false)
+        self.make_room(self.min_free.max(headroom)).is_ok()
     }
 
-    /// Removes the oldest footage of all cameras until `wanted` bytes are free. Whether
-    /// something was removed, by this call or another one at the same time.
-    fn make_room(&self, wanted: u64) -> Result<bool, String> {
-        let free = || {
-            let asked = Space::of(self.folder()).map(|space| space.free);
-            asked.map_err(|error| format!("cannot tell the space in {}: {error}", self.shown()))
-        };
-        if free()? >= wanted {
-            return Ok(false);
+    /// Removes the oldest footage of all cameras until `wanted` bytes are free, or nothing is
+    /// left to remove.
+    ///
+    /// # Errors
+    /// For people: there is less space, and nothing could be removed.
+    fn make_room(&self, wanted: u64) -> Result<(), String> {
+        if self.free()? >= wanted {
+            return Ok(());
         }
         let _one_at_a_time = self.room.lock();
-        // What was finished a moment ago may be what has to go.
-        self.runtime.block_on(self.index.settle(ASK_WITHIN));
+        let mut has_removed = self.remove_unlisted(wanted)?;
         let mut limit = STEP;
-        let mut has_removed = false;
         loop {
-            let free = free()?;
+            let free = self.free()?;
             if free >= wanted {
-                return Ok(true);
+                return Ok(());
             }
             let oldest = async {
                 tokio::time::timeout(ASK_WITHIN, self.store().oldest_segments(None, limit)).await
@@ -202,23 +201,56 @@ impl Library {
                 Err(_late) => return Err("no space can be made: the store is busy".to_owned()),
             };
             let go = oldest_for(&rows.iter().map(held).collect::<Vec<_>>(), wanted - free);
-            let gone = self.remove(&rows, &go)?;
+            let gone = match self.remove(&rows, &go) {
+                Ok(gone) => gone,
+                // The files are gone, which is what counts here.
+                Err(_) if self.free()? > free => return Ok(()),
+                Err(reason) => return Err(reason),
+            };
             has_removed |= gone > 0;
-            if gone == 0 {
-                if rows.len() < limit as usize {
-                    let short = format!(
-                        "{} are free in {}, less than the {} that are to stay free, and no \
-                         finished footage is left to remove: free some space, or lower \
-                         recordings.min_free",
-                        bytes_text(free),
-                        self.shown(),
-                        bytes_text(wanted)
-                    );
-                    return if has_removed { Ok(true) } else { Err(short) };
-                }
-                limit = limit.saturating_mul(4);
+            if gone > 0 {
+                continue;
+            }
+            if rows.len() < limit as usize {
+                let short = format!(
+                    "{} are free in {}, less than the {} that are to stay free, and no finished \
+                     footage is left to remove: free some space, or lower recordings.min_free",
+                    bytes_text(free),
+                    self.folder().display(),
+                    bytes_text(wanted)
+                );
+                return if has_removed { Ok(()) } else { Err(short) };
+            }
+            limit = limit.saturating_mul(4);
+        }
+    }
+
+    /// Lets the index catch up: what was finished a moment ago may be what has to go. Where
+    /// the index itself gets no space on the disk, files that it does not know as finished go
+    /// until it does. Whether some went.
+    fn remove_unlisted(&self, wanted: u64) -> Result<bool, String> {
+        let mut has_removed = false;
+        while !self.runtime.block_on(self.index.settle(SETTLE_WITHIN)) {
+            let Some((ticket, path)) = self.index.oldest_finished() else { break };
+            if let Err(error) = std::fs::remove_file(self.folder().join(&path))
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(format!("{path} can't be removed: {error}"));
+            }
+            tracing::debug!(path, "footage removed before it was in the index");
+            self.index.forget(ticket);
+            has_removed = true;
+            if self.free()? >= wanted {
+                break;
             }
         }
+        Ok(has_removed)
+    }
+
+    fn free(&self) -> Result<u64, String> {
+        Space::of(self.folder()).map(|space| space.free).map_err(|error| {
+            format!("cannot tell the space in {}: {error}", self.folder().display())
+        })
     }
 
     /// Removes the files of the rows `go`, and then the rows: what is left after a crash in
@@ -258,10 +290,6 @@ impl Library {
             }
         }
         Ok(gone.len())
-    }
-
-    fn shown(&self) -> std::path::Display<'_> {
-        self.folder().display()
     }
 }
 

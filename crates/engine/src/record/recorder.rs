@@ -21,7 +21,10 @@ use crate::feed::{PacketFeed, Parcel, Preroll, Waited};
 use crate::shared::random_seed;
 use crate::telemetry::CameraMetrics;
 
-/// After a failure recording is tried again after this time.
+/// After a failure recording is tried again after this time,
+const FIRST_RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// and then each time after this one.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a wait for packets may hold up an event or the end.
@@ -194,9 +197,10 @@ impl Worker {
             }
             self.tape.interrupt();
             self.clear_held();
+            // The file that could not grow is finished: on a full disk it may go now.
+            let pause = if self.failed.is_none() { FIRST_RETRY_AFTER } else { RETRY_AFTER };
             self.failed.get_or_insert_with(Instant::now);
-            // A disk that is full may have to be made empty by whoever is asked first.
-            if self.rest(RETRY_AFTER) {
+            if self.rest(pause) {
                 break;
             }
         }
