@@ -247,7 +247,7 @@ impl Decoder {
 
     fn finish(&mut self, frame: AvFrame) -> Result<Picture, MediaError> {
         let ticket = frame.pts();
-        let (kind, damaged) = (frame.kind(), frame.is_damaged());
+        let (kind, damaged, format) = (frame.kind(), frame.is_damaged(), frame.format_name());
         let frame = if frame.is_yuv420p() {
             frame
         } else {
@@ -266,6 +266,7 @@ impl Decoder {
             keyframe: entry.keyframe,
             kind,
             damaged,
+            format,
             since_keyframe: entry.seq.saturating_sub(self.group),
         };
         let stamp = FrameStamp {
@@ -461,6 +462,7 @@ struct Facts {
     keyframe: bool,
     kind: PictureKind,
     damaged: bool,
+    format: Option<&'static str>,
     since_keyframe: u64,
 }
 
@@ -506,6 +508,11 @@ impl Picture {
     /// Whether the decoder had to guess parts of it.
     pub fn is_damaged(&self) -> bool {
         self.facts.damaged
+    }
+
+    /// FFmpeg's name of the format that it was sent in, e.g. `yuv420p`.
+    pub fn sent_as(&self) -> &'static str {
+        self.facts.format.unwrap_or_default()
     }
 
     /// Its place in its group of pictures, in the order of showing: 0 for the keyframe.
