@@ -48,8 +48,11 @@ impl Site {
 
     fn client(&self, scenario: &str) -> Command {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut command = Command::new(&self.python);
+        // A client that hangs is a failed test.
+        let mut command = Command::new("timeout");
         command
+            .arg("100")
+            .arg(&self.python)
             .arg(here.join("tests/grpc/clients.py"))
             .arg(here.join("../../proto"))
             .arg(self.port.to_string())
@@ -137,6 +140,7 @@ fn clients_of_both_generations_get_their_pictures() {
         check_frames(frames);
         assert!(frames.len() >= 5, "{mode}: {} frames in 2.5 s", frames.len());
     }
+    assert_eq!(site.ask("flood film")["got"], 8);
     let keyframes = site.ask("latest film unary-keys");
     check_frames(list(&keyframes, "frames"));
     assert!(numbers(list(&keyframes, "frames"), "packet").iter().all(|place| *place == 0));

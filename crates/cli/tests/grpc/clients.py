@@ -105,12 +105,16 @@ def latest(camera, mode):
                 else:
                     empty += 1
         else:
+            # As many requests ahead of the answers as a lively client has.
+            ahead = threading.Semaphore(20)
 
             def requests():
                 while time.monotonic() < end:
+                    ahead.acquire()
                     yield request
 
             for frame in image_grpc.ImageStub(channel).VideoLatestImage(requests()):
+                ahead.release()
                 if frame.shape.dim:
                     frames.append(facts(frame))
                 else:
@@ -451,6 +455,25 @@ def cameras(count):
             if len(got) == int(count):
                 break
     return {"listed": listed, "changes": got}
+
+
+def flood(camera):
+    """A client that asks ahead as long as it is let: it gets its frames all the same."""
+    request = image.VideoFrameRequest(device_id=camera)
+
+    def requests():
+        while True:
+            yield request
+
+    got = 0
+    with connect() as channel:
+        answers = image_grpc.ImageStub(channel).VideoLatestImage(requests())
+        for frame in answers:
+            got += bool(frame.shape.dim)
+            if got == 8:
+                break
+        answers.cancel()
+    return {"got": got}
 
 
 def endless(camera):

@@ -9,7 +9,7 @@ const KEPT: usize = 4;
 
 /// A client that keeps up gets every picture in order as long as it is not older than this;
 /// pictures of bursts are not lost.
-const FRESH: Duration = Duration::from_millis(400);
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A picture on the shelf.
 pub(super) trait Shelved {
