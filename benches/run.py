@@ -5,39 +5,24 @@ Everything is measured beside its baseline in the same run, the two in turn, and
 ratio of medians: the machine's own speed then hardly matters. Needs the clips and models of
 $OMMA_DATA, ffmpeg, and ONNX Runtime's library in $ORT_DYLIB_PATH; `make bench` sees to that.
 
-usage: benches/run.py [PART ...]      parts: accuracy offline engines logic start live (default: all)
+usage: benches/run.py [PART ...]      parts: accuracy offline engines logic start live
+keyframes hub fleet (default: all)
 """
 import json
 import os
 import platform
 import re
 import resource
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-OMMA = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "omma"
-DATA = Path(os.environ["OMMA_DATA"]) if os.environ.get("OMMA_DATA") else ROOT.parent / "shared" / "data"
-os.environ["OMMA_DATA"] = str(DATA)
-MODEL = DATA / "models" / "yolox_nano.onnx"
-PETS = DATA / "clips" / "PETS09-S2L1.mp4"
-STREET = DATA / "clips" / "street-1080p.mp4"
-RUNS = 5
+import hub
+from common import DATA, MODEL, OMMA, PETS, ROOT, RUNS, STREET, Live, note, rows
+
 LIVE_SECONDS = int(os.environ.get("LIVE_SECONDS", "60"))
-
-rows = []  # (group, what, figure, target, verdict)
-
-
-def note(group, what, figure, target="", met=None):
-    verdict = "" if met is None else ("met" if met else "**short**")
-    rows.append((group, what, figure, target, verdict))
-    print(f"{group}: {what}: {figure} {f'(target {target}: {verdict})' if target else ''}", flush=True)
 
 
 def cpu_of(command):
@@ -144,55 +129,6 @@ def logic():
                  f"≥ {target:,}" if asked else "", median >= target if asked else None)
 
 
-class Live:
-    """A running `omma run`."""
-
-    def __init__(self, cameras):
-        self.dir = tempfile.TemporaryDirectory()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        config = Path(self.dir.name) / "omma.yaml"
-        config.write_text(
-            f"version: 1\ndata_dir: {self.dir.name}/data\nhttp: {{ listen: '127.0.0.1:{self.port}' }}\n"
-            f"models:\n  people: {{ file: {MODEL}, classes: [person] }}\ncameras:\n{cameras}")
-        self.started = time.monotonic()
-        self.process = subprocess.Popen([OMMA, "run", "-c", config, "--log", "warn"])
-
-    def get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-            return answer.read().decode()
-
-    def wait(self, path, accept, seconds=30):
-        """Polls until `accept(answer)`; gives the seconds since the start of the process."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                if accept(self.get(path)):
-                    return time.monotonic() - self.started
-            except OSError:
-                pass
-            time.sleep(0.005)
-        sys.exit(f"{path} was not ready within {seconds} s")
-
-    def metric(self, name, **labels):
-        total = 0.0
-        for line in self.get("/metrics").splitlines():
-            if line.startswith(name + "{") or line.startswith(name + " "):
-                if all(f'{k}="{v}"' in line for k, v in labels.items()):
-                    total += float(line.rsplit(" ", 1)[1])
-        return total
-
-    def status(self, key):
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(rf"^{key}:\s+(\d+) kB", text, re.M).group(1)) / 1024
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-        self.dir.cleanup()
-
-
 def live():
     cameras = "".join(
         f"  cam{i}:\n    url: {STREET}\n    loop: true\n    detect: {{ model: people, fps: 5 }}\n"
@@ -271,7 +207,8 @@ def write(parts):
 
 
 def main():
-    known = {"accuracy": accuracy, "offline": offline, "engines": engines, "logic": logic, "start": start, "live": live}
+    known = {"accuracy": accuracy, "offline": offline, "engines": engines, "logic": logic, "start": start, "live": live,
+             "keyframes": hub.keyframes, "hub": hub.hub, "fleet": hub.fleet}
     parts = sys.argv[1:] or list(known)
     for missing in (p for p in (OMMA, PETS, STREET, MODEL) if not Path(p).exists()):
         sys.exit(f"skipped: {missing} is not there")

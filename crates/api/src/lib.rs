@@ -15,6 +15,7 @@
 mod access;
 pub mod dto;
 mod error;
+mod footage;
 mod grpc;
 mod guard;
 mod live;

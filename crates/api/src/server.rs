@@ -13,7 +13,8 @@ use omma_engine::{Config, Handle};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use utoipa::OpenApi as _;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,7 +22,7 @@ use crate::access::Access;
 use crate::error::ServeError;
 use crate::guard::{Guard, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{cameras, counts, events, system};
+use crate::rest::{annotations, cameras, counts, events, recordings, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -73,14 +74,43 @@ impl Ending {
                        the picture, x running right and y running down.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    modifiers(&Security),
     tags(
         (name = "cameras", description = "How each camera does, what it sees and has counted"),
         (name = "events", description = "What happened, and how often"),
+        (name = "recordings", description = "Footage: when there is some, and the footage itself"),
+        (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
     )
 )]
 struct Description;
+
+/// How to authenticate, for the description. Which scope a route needs is `guard::web_needs`.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = |scheme, text: &str| {
+            SecurityScheme::Http(
+                HttpBuilder::new().scheme(scheme).description(Some(text.to_owned())).build(),
+            )
+        };
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme(
+            "token",
+            scheme(HttpAuthScheme::Bearer, "One of `auth.tokens` of the configuration"),
+        );
+        components.add_security_scheme(
+            "password",
+            scheme(HttpAuthScheme::Basic, "The token as the password, under any name"),
+        );
+        let needs = |name: &str| SecurityRequirement::new::<_, _, String>(name, []);
+        // Where no tokens are configured, nothing is needed.
+        api.security =
+            Some(vec![SecurityRequirement::default(), needs("token"), needs("password")]);
+    }
+}
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -90,7 +120,18 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
+        .routes(routes!(events::clip))
+        .routes(routes!(events::snapshot))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::film))
+        .routes(routes!(recordings::playlist))
+        .routes(routes!(recordings::file))
+        .routes(routes!(recordings::history))
+        .routes(routes!(recordings::picture))
         .routes(routes!(counts::list))
+        .routes(routes!(annotations::add))
+        .routes(routes!(annotations::status))
+        .routes(routes!(annotations::revive))
         .routes(routes!(socket::open))
         .routes(routes!(live::live))
         .routes(routes!(live::snapshot))

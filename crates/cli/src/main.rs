@@ -31,6 +31,8 @@ enum Command {
     Demo(cmd::demo::Args),
     /// Run the cameras of a configuration file
     Run(cmd::run::Args),
+    /// Look after what was recorded
+    Recordings(cmd::recordings::Args),
     /// Detect, track and count in finished videos
     Analyze(Box<cmd::analyze::Args>),
     /// List, fetch, check and time models
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(args) => cmd::demo::run(&args),
         Command::Run(args) => cmd::run::run(&args),
+        Command::Recordings(args) => cmd::recordings::run(&args),
         Command::Analyze(args) => cmd::analyze::run(&args),
         Command::Models(args) => cmd::models::run(args),
         Command::Track(args) => cmd::track::run(&args),

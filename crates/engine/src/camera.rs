@@ -9,12 +9,13 @@ use omma_types::{CameraId, EventIds, redact_url};
 use parking_lot::Mutex;
 
 use crate::analyst::{Analyst, Intake, Links, Scene};
-use crate::config::{CameraConfig, PassThroughConfig, Rate};
+use crate::config::{CameraConfig, PassThroughConfig, Rate, RecordConfig};
 use crate::demand::Consumer;
 use crate::error::EngineError;
 use crate::feed::{PacketFeed, PictureFeed, Preroll};
 use crate::live::{Feed, LiveView};
 use crate::pass_through::{PassThrough, PassThroughStatus};
+use crate::record::{Library, Recorder, RecordingStatus};
 use crate::shared::{Shared, random_seed};
 use crate::status::{CameraState, CameraStatus, FrameCounts, Totals, ViewOptions};
 use crate::stream::{Role, Stream};
@@ -37,6 +38,8 @@ pub(crate) struct Camera {
     base: Mutex<Totals>,
     feeds: Mutex<HashMap<ViewOptions, std::sync::Weak<Feed>>>,
     pass_through: Mutex<Option<PassThrough>>,
+    recorder: Mutex<Option<Recorder>>,
+    library: Arc<Library>,
     since: omma_types::WallTime,
 }
 
@@ -52,6 +55,8 @@ impl Camera {
             let links = Links {
                 pool: Arc::clone(&shared.pool),
                 events: shared.events(),
+                library: Arc::clone(&shared.library),
+                snapshots: Arc::clone(&shared.snapshots),
                 messages: shared.messages.clone(),
                 metrics: Arc::clone(&metrics),
                 ids: EventIds::new(random_seed()),
@@ -82,6 +87,8 @@ impl Camera {
             base: Mutex::new(base),
             feeds: Mutex::new(HashMap::new()),
             pass_through: Mutex::new(None),
+            recorder: Mutex::new(None),
+            library: Arc::clone(&shared.library),
             since: omma_types::Clock::wall(&omma_types::SystemClock),
             config: Mutex::new(config),
         });
@@ -90,6 +97,7 @@ impl Camera {
             stream.start(&camera, shared.events())?;
         }
         camera.pass_on(camera.config().pass_through)?;
+        camera.record(camera.config().record.as_ref())?;
         Ok(camera)
     }
 
@@ -116,6 +124,9 @@ impl Camera {
         self.begin_stop();
         if let Some(pass_through) = self.pass_through.lock().take() {
             pass_through.stop();
+        }
+        if let Some(recorder) = self.recorder.lock().take() {
+            recorder.stop(None);
         }
         for stream in self.streams() {
             stream.join();
@@ -203,7 +214,33 @@ impl Camera {
         {
             tracing::error!(camera = %self.id, %error, "the stream is not passed on");
         }
+        if self.config().record != config.record
+            && let Err(error) = self.record(config.record.as_ref())
+        {
+            tracing::error!(camera = %self.id, %error, "the stream is not recorded");
+        }
         self.replace_rules(config);
+    }
+
+    /// Records the stream as `config` says, in place of what was before.
+    fn record(&self, config: Option<&RecordConfig>) -> Result<(), EngineError> {
+        self.library.set_limits(&self.id, config);
+        let mut recorder = self.recorder.lock();
+        if let Some(before) = recorder.take() {
+            before.stop(config.is_none().then_some("it is switched off in the configuration"));
+        }
+        if let (Some(config), Some(main)) = (config, &self.main) {
+            let main = Arc::clone(main);
+            let feeds = Box::new(move |preroll| PacketFeed::new(&main, preroll, Instant::now()));
+            let metrics = Arc::clone(&self.metrics);
+            *recorder = Some(Recorder::start(&self.id, config, feeds, &self.library, metrics)?);
+        }
+        Ok(())
+    }
+
+    /// How recording the camera does; none where it is not to be recorded.
+    pub(crate) fn recording(&self) -> Option<RecordingStatus> {
+        self.recorder.lock().as_ref().map(Recorder::status)
     }
 
     /// Passes the stream on as `config` says, in place of what was before.

@@ -26,12 +26,10 @@ pub enum EngineError {
         reason: String,
     },
     /// A camera sends packets, but no news.
-    #[error("camera `{camera}`: {what}; switch it off and on if this happens again")]
+    #[error("camera `{camera}` repeats the same pictures; opening it again")]
     Frozen {
         /// The camera.
         camera: String,
-        /// What stands still.
-        what: &'static str,
     },
     /// A source can't be understood.
     #[error("camera `{camera}`: {reason}")]

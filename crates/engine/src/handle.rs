@@ -6,7 +6,7 @@ use std::sync::Arc;
 use omma_media::StreamInfo;
 use omma_rules::{Line, Zone};
 use omma_store::{CameraChange, Store};
-use omma_types::{Analysis, CameraId, WallTime};
+use omma_types::{Analysis, CameraId, Event, WallTime};
 use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
@@ -16,6 +16,7 @@ use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
 use crate::overlay::Overlay;
 use crate::pass_through::PassThroughStatus;
+use crate::record::{RecordingStatus, Recordings};
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
@@ -243,6 +244,37 @@ impl Handle {
             removed: overlay.is_of_file(id),
         };
         crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
+    }
+
+    /// What was recorded.
+    pub fn recordings(&self) -> &Recordings {
+        self.shared.library.recordings()
+    }
+
+    /// Whether there is a picture of an event: written, or about to be. Looks at the disk.
+    pub fn has_snapshot(&self, event: &Event) -> bool {
+        event.track.is_some() && self.shared.snapshots.has(&event.camera, event.id)
+    }
+
+    /// The picture of an event, its object marked, as a JPEG; none where there is none. Waits a
+    /// moment for one that is being written.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub async fn event_snapshot(&self, event: &Event) -> Result<Option<Vec<u8>>, EngineError> {
+        let read = self.shared.snapshots.read(&event.camera, event.id).await;
+        read.map_err(|source| EngineError::System {
+            what: format!("cannot read the picture of event {}", event.id),
+            source,
+        })
+    }
+
+    /// How recording a camera does; none where it is not to be recorded.
+    ///
+    /// # Errors
+    /// No camera has this name.
+    pub fn recording(&self, id: &CameraId) -> Result<Option<RecordingStatus>, EngineError> {
+        Ok(self.known(id)?.recording())
     }
 
     /// How passing a camera's stream on does; none where it has no address for it.

@@ -17,6 +17,7 @@ pub mod config;
 mod demand;
 mod error;
 mod feed;
+mod forgetting;
 mod handle;
 mod live;
 mod models;
@@ -25,16 +26,17 @@ mod pacer;
 mod pass_through;
 mod pipeline;
 mod pool;
+mod record;
 mod scene;
 mod schedule;
 mod shared;
+mod snapshot;
 mod source;
 mod status;
 mod stream;
 mod telemetry;
 mod topology;
 mod totals;
-mod upkeep;
 mod writer;
 
 pub use config::{CameraConfig, Config, ConfigError};
@@ -45,6 +47,11 @@ pub use live::LiveView;
 pub use models::Models;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
+pub use record::{
+    CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
+    RecordingStatus, Recordings, Timeline, Trouble,
+};
+pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

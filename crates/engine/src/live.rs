@@ -249,7 +249,7 @@ impl Artist {
 }
 
 /// `size` made no wider than `max_width`, at even numbers.
-fn fit(size: Size, max_width: u32) -> Size {
+pub(crate) fn fit(size: Size, max_width: u32) -> Size {
     let max_width = max_width.max(16);
     if size.width <= max_width {
         return size;
@@ -260,7 +260,7 @@ fn fit(size: Size, max_width: u32) -> Size {
 }
 
 /// Date and time to the second, in UTC.
-fn clock_text(wall: omma_types::WallTime) -> String {
+pub(crate) fn clock_text(wall: omma_types::WallTime) -> String {
     let text = wall.to_string();
     match text.split_once('.') {
         Some((seconds, _)) => format!("{} UTC", seconds.replace('T', " ")),

@@ -13,11 +13,13 @@ use tokio::sync::broadcast;
 use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::Config;
+use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
+use crate::snapshot::Snapshots;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
-use crate::upkeep::Upkeep;
 use crate::writer::{EventSender, Writer};
 
 /// Messages that a subscriber may be behind before it misses some.
@@ -40,8 +42,11 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
+    pub(crate) library: Arc<Library>,
+    pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) upkeep: Upkeep,
     pub(crate) annotations: Annotations,
-    pub(crate) upkeep: Option<Upkeep>,
+    pub(crate) forgetting: Option<Forgetting>,
 }
 
 impl Shared {

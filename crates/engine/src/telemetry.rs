@@ -47,6 +47,26 @@ impl Drop {
     }
 }
 
+/// Why an event has no picture though there was one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SnapshotDrop {
+    /// Too many waited to be written.
+    Busy,
+    /// It could not be made or written.
+    Failed,
+}
+
+impl SnapshotDrop {
+    const ALL: [Self; 2] = [Self::Busy, Self::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Why a port did not let somebody through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -136,8 +156,13 @@ pub(crate) struct CameraMetrics {
     pub(crate) people: Gauge,
     pub(crate) objects: Gauge,
     pub(crate) ring_bytes: Gauge,
+    pub(crate) recorded_bytes: Counter,
+    pub(crate) recording_lost: Counter,
+    pub(crate) recording: Gauge,
     pub(crate) ring_overflows: Counter,
     pub(crate) event_latency: Histogram,
+    pub(crate) snapshots: Counter,
+    snapshots_dropped: [Counter; SnapshotDrop::ALL.len()],
     dropped: [Counter; Drop::ALL.len()],
     states: [Gauge; CameraState::ALL.len()],
     stages: [Histogram; Stage::ALL.len()],
@@ -305,8 +330,14 @@ impl Telemetry {
             people: gauge("omma_people", None),
             objects: gauge("omma_objects", None),
             ring_bytes: gauge("omma_ring_bytes", None),
+            recorded_bytes: counter("omma_recorded_bytes_total", None),
+            recording_lost: counter("omma_recording_lost_packets_total", None),
+            recording: gauge("omma_recording", None),
             ring_overflows: counter("omma_ring_overflows_total", None),
             event_latency: histogram("omma_capture_to_event_seconds", None),
+            snapshots: counter("omma_snapshots_total", None),
+            snapshots_dropped: SnapshotDrop::ALL
+                .map(|d| counter("omma_snapshots_dropped_total", Some(("reason", d.as_str())))),
             dropped: Drop::ALL
                 .map(|d| counter("omma_frames_dropped_total", Some(("reason", d.as_str())))),
             states: CameraState::ALL
@@ -320,6 +351,10 @@ impl Telemetry {
 }
 
 impl CameraMetrics {
+    pub(crate) fn snapshot_dropped(&self, reason: SnapshotDrop, events: u64) {
+        self.snapshots_dropped[reason as usize].increment(events);
+    }
+
     pub(crate) fn drop_frame(&self, reason: Drop) {
         self.dropped[reason as usize].increment(1);
     }
@@ -394,7 +429,12 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_frames_analysed_total", "pictures seen by the detector");
     counter("omma_frames_dropped_total", "pictures and packets not used, by reason");
     counter("omma_camera_reconnects_total", "attempts to open a camera again");
+    counter("omma_recorded_bytes_total", "bytes of footage written");
+    counter("omma_recording_lost_packets_total", "packets not recorded, the disk was slow");
+    gauge("omma_recording", None, "1 while footage is being kept");
     counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
+    counter("omma_snapshots_total", "events whose picture was kept");
+    counter("omma_snapshots_dropped_total", "events whose picture could not be kept, by reason");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
     counter("omma_port_refused_total", "connections and requests not let through, by reason");
     gauge("omma_port_connections", None, "connections that stand now");

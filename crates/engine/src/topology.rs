@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use omma_store::{CameraChange, Store};
 use omma_types::CameraId;
@@ -12,15 +13,20 @@ use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
+use crate::forgetting::Forgetting;
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
+use crate::snapshot::Snapshots;
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
-use crate::upkeep::Upkeep;
 use crate::writer::Writer;
+
+/// How long the end waits for the index of recordings. What it misses, the next start finds.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A running engine. To be stopped with [`Engine::stop`]: dropping it leaves its threads
 /// running until the process ends.
@@ -53,10 +59,18 @@ impl Engine {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
         }
         let cameras = overlay.config.cameras.clone();
+        let library = Arc::new(Library::new(
+            store.clone(),
+            &overlay.config.recordings,
+            writer.sender(),
+            tokio::runtime::Handle::current(),
+        ));
+        let upkeep = Upkeep::start(&library)?;
+        let snapshots = Snapshots::start(library.recordings().clone())?;
         let annotations =
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
-        let upkeep = Upkeep::start(store.clone(), overlay.file.events_keep);
+        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -66,8 +80,11 @@ impl Engine {
             telemetry,
             pool,
             writer,
-            annotations,
+            library,
+            snapshots,
             upkeep,
+            annotations,
+            forgetting,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -94,14 +111,17 @@ impl Engine {
                 camera.stop();
             }
             shared.pool.stop();
+            shared.upkeep.stop();
+            shared.snapshots.stop();
             drop(cameras);
             shared.writer.stop();
             shared.annotations.stop();
-            shared.upkeep.iter().for_each(Upkeep::stop);
+            shared.forgetting.iter().for_each(Forgetting::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
         }
+        self.shared.library.settle(SETTLE_WITHIN).await;
         self.shared.store.close().await;
     }
 }

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use omma_imaging::{ColorMatrix, ColorRange, YuvView};
 use omma_types::{ErrorKind, FrameStamp, MediaTime, WallSource, WallTime};
 
-use crate::av::{AvError, AvFrame, AvPacket, DecoderContext, FramePool, Scaler};
-use crate::{MediaError, Packet, StreamInfo};
+use crate::av::{AvError, AvFrame, AvPacket, CodecParameters, DecoderContext, FramePool, Scaler};
+use crate::hardware;
+use crate::{Hardware, HardwareUse, MediaError, Packet, StreamInfo};
 
 /// Which pictures a decoder may leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,20 +32,6 @@ pub enum Skip {
     NonKey,
 }
 
-/// What may decode beside the processor, through FFmpeg's device types.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Hardware {
-    /// Nothing: the processor decodes.
-    #[default]
-    None,
-    /// Whatever this machine has, else the processor.
-    Auto,
-    /// VA-API (Intel, AMD), else the processor.
-    Vaapi,
-    /// NVIDIA's decoder, else the processor.
-    Cuda,
-}
-
 /// How to decode.
 #[derive(Clone, Copy, Debug)]
 pub struct DecoderOptions {
@@ -53,7 +40,7 @@ pub struct DecoderOptions {
     pub threads: u32,
     /// What to leave out; [`Decoder::set_skip`] changes it later.
     pub skip: Skip,
-    /// What decodes.
+    /// What decodes; the processor wherever that fails.
     pub hardware: Hardware,
 }
 
@@ -80,6 +67,14 @@ pub struct DecoderStats {
 /// from picture to picture.
 pub struct Decoder {
     context: DecoderContext,
+    /// For a decoder that takes over.
+    parameters: Arc<CodecParameters>,
+    threads: u32,
+    hardware: HardwareUse,
+    /// Failures of a device without a picture between them.
+    failures: u32,
+    /// Where samples of a device are copied to.
+    download: Option<AvFrame>,
     codec: &'static str,
     skip: Skip,
     awaits_keyframe: bool,
@@ -101,19 +96,22 @@ impl Decoder {
     /// `Unsupported` where FFmpeg has no decoder for the codec, `Corrupt` where it refuses
     /// the stream's header.
     pub fn new(info: &StreamInfo, options: DecoderOptions) -> Result<Self, MediaError> {
-        let mut context =
-            DecoderContext::new(&info.parameters, options.threads).map_err(|error| {
-                let (kind, advice) = if error == AvError::DECODER_NOT_FOUND {
-                    (ErrorKind::Unsupported, "set the camera to H.264, H.265 or MJPEG")
-                } else {
-                    (ErrorKind::Corrupt, "check the stream with ffprobe")
-                };
-                let reason = format!("no decoder can be opened: {}", error.text());
-                MediaError::new(kind, &format!("codec {}", info.codec), reason, advice)
-            })?;
+        let (context, hardware) = hardware::open(options.hardware, &info.parameters);
+        let mut context = match context {
+            Some(context) => context,
+            None => Self::on_processor(&info.parameters, options.threads)?,
+        };
+        if let Some(reason) = &hardware.refused {
+            tracing::info!(codec = info.codec, reason, "the processor decodes");
+        }
         context.set_skip(options.skip);
         Ok(Self {
             context,
+            parameters: Arc::clone(&info.parameters),
+            threads: options.threads,
+            hardware,
+            failures: 0,
+            download: None,
             codec: info.codec,
             skip: options.skip,
             awaits_keyframe: true,
@@ -125,6 +123,47 @@ impl Decoder {
             converter: None,
             stats: DecoderStats::default(),
         })
+    }
+
+    fn on_processor(
+        parameters: &CodecParameters,
+        threads: u32,
+    ) -> Result<DecoderContext, MediaError> {
+        DecoderContext::new(parameters, threads).map_err(|error| {
+            let (kind, advice) = if error == AvError::DECODER_NOT_FOUND {
+                (ErrorKind::Unsupported, "set the camera to H.264, H.265 or MJPEG")
+            } else {
+                (ErrorKind::Corrupt, "check the stream with ffprobe")
+            };
+            let reason = format!("no decoder can be opened: {}", error.text());
+            MediaError::new(kind, &format!("codec {}", parameters.codec_name()), reason, advice)
+        })
+    }
+
+    /// What decodes, and why a device that was asked for does not.
+    pub fn hardware(&self) -> &HardwareUse {
+        &self.hardware
+    }
+
+    /// From the next keyframe on the processor decodes.
+    fn leave_device(&mut self, reason: String) -> Result<(), MediaError> {
+        tracing::warn!(codec = self.codec, reason, "the processor decodes from now on");
+        self.context = Self::on_processor(&self.parameters, self.threads)?;
+        self.context.set_skip(self.skip);
+        self.hardware = HardwareUse { device: None, refused: Some(reason) };
+        self.reset();
+        Ok(())
+    }
+
+    /// Counts what could not be decoded. A device that fails again and again is left.
+    fn is_corrupt(&mut self, error: AvError) -> Result<(), MediaError> {
+        self.stats.corrupt += 1;
+        let Some(device) = self.hardware.device else { return Ok(()) };
+        self.failures += 1;
+        if self.failures < MAX_FAILURES {
+            return Ok(());
+        }
+        self.leave_device(format!("{device}: it failed while decoding ({})", error.text()))
     }
 
     /// Changes what is left out, from the next packet on. After [`Skip::NonKey`] everything
@@ -167,16 +206,18 @@ impl Decoder {
                 }
                 Ok(())
             }
-            Err(AvError::NO_MEMORY) => Err(failure(self.codec, AvError::NO_MEMORY)),
+            // The memory of a device is another one.
+            Err(AvError::NO_MEMORY) if self.hardware.device.is_none() => {
+                Err(failure(self.codec, AvError::NO_MEMORY))
+            }
             Err(error) => {
-                self.stats.corrupt += 1;
                 tracing::debug!(
                     codec = self.codec,
                     seq = packet.seq,
                     error = error.text(),
                     "packet can't be decoded"
                 );
-                Ok(())
+                self.is_corrupt(error)
             }
         }
     }
@@ -224,39 +265,75 @@ impl Decoder {
                 None => match self.receive_frame() {
                     Ok(Some(frame)) => frame,
                     Ok(None) => return Ok(None),
-                    Err(AvError::NO_MEMORY) => {
+                    Err(AvError::NO_MEMORY) if self.hardware.device.is_none() => {
                         return Err(failure(self.codec, AvError::NO_MEMORY));
                     }
                     Err(error) => {
-                        self.stats.corrupt += 1;
                         tracing::debug!(
                             codec = self.codec,
                             error = error.text(),
                             "picture can't be decoded"
                         );
+                        self.is_corrupt(error)?;
                         // Each call takes something out of the decoder, so this ends.
                         continue;
                     }
                 },
             };
-            self.stats.corrupt += u64::from(frame.is_damaged());
+            let (ticket, damaged) = (frame.pts(), frame.is_damaged());
+            // What lies on a device has the device's format there.
+            let format = if frame.is_on_device() { None } else { frame.format_name() };
+            let seen = Seen { kind: frame.kind(), damaged, format };
+            let Some(frame) = self.in_memory(frame)? else { continue };
+            self.stats.corrupt += u64::from(damaged);
             self.stats.pictures += 1;
-            return self.finish(frame).map(Some);
+            return self.finish(frame, ticket, seen).map(Some);
         }
     }
 
-    fn finish(&mut self, frame: AvFrame) -> Result<Picture, MediaError> {
-        let ticket = frame.pts();
-        let (kind, damaged, format) = (frame.kind(), frame.is_damaged(), frame.format_name());
-        let frame = if frame.is_yuv420p() {
-            frame
-        } else {
-            let converter = self.converter.take();
-            let (frame, converter) = Converter::convert(converter, &frame)
-                .map_err(|error| failure(self.codec, error))?;
-            self.converter = Some(converter);
-            frame
-        };
+    /// The picture where the processor can read it, in 8-bit 4:2:0; None where it is lost on
+    /// its device.
+    fn in_memory(&mut self, frame: AvFrame) -> Result<Option<AvFrame>, MediaError> {
+        if frame.is_on_device() {
+            let codec = self.codec;
+            let mut copy = match self.download.take() {
+                Some(copy) => copy,
+                None => AvFrame::new().map_err(|error| failure(codec, error))?,
+            };
+            if let Err(error) = copy.download(&frame) {
+                self.stats.corrupt += 1;
+                let device = self.hardware.device.unwrap_or("device");
+                let why = error.text();
+                self.leave_device(format!("{device}: pictures can't be read from it ({why})"))?;
+                return Ok(None);
+            }
+            self.failures = 0;
+            let converted = self.convert(&copy)?;
+            self.download = Some(copy);
+            return Ok(Some(converted));
+        }
+        if let Some(device) = self.hardware.device.take() {
+            let reason = format!("{device}: the device does not take this kind of {}", self.codec);
+            tracing::warn!(codec = self.codec, reason, "the processor decodes");
+            self.hardware.refused = Some(reason);
+        }
+        if frame.is_yuv420p() { Ok(Some(frame)) } else { self.convert(&frame).map(Some) }
+    }
+
+    fn convert(&mut self, frame: &AvFrame) -> Result<AvFrame, MediaError> {
+        let converter = self.converter.take();
+        let (frame, converter) =
+            Converter::convert(converter, frame).map_err(|error| failure(self.codec, error))?;
+        self.converter = Some(converter);
+        Ok(frame)
+    }
+
+    fn finish(
+        &mut self,
+        frame: AvFrame,
+        ticket: Option<i64>,
+        seen: Seen,
+    ) -> Result<Picture, MediaError> {
         let entry = self.order.received(ticket);
         if entry.keyframe {
             self.group = entry.seq;
@@ -264,9 +341,7 @@ impl Decoder {
         let facts = Facts {
             decoded_at: entry.decoded_at,
             keyframe: entry.keyframe,
-            kind,
-            damaged,
-            format,
+            seen,
             since_keyframe: entry.seq.saturating_sub(self.group),
         };
         let stamp = FrameStamp {
@@ -327,6 +402,9 @@ struct Entry {
     keyframe: bool,
     media_is_known: bool,
 }
+
+/// After so many failures in a row a device is left.
+const MAX_FAILURES: u32 = 4;
 
 /// More pictures than any decoder holds back (16 of H.264's reorder buffer, and one a
 /// thread); older ones will never come.
@@ -460,10 +538,16 @@ impl PictureKind {
 struct Facts {
     decoded_at: MediaTime,
     keyframe: bool,
+    seen: Seen,
+    since_keyframe: u64,
+}
+
+/// What the decoder's own frame said, before it was brought to 8-bit 4:2:0.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
     kind: PictureKind,
     damaged: bool,
     format: Option<&'static str>,
-    since_keyframe: u64,
 }
 
 /// A decoded picture. Clones share the decoder's own buffer, which goes back to its pool with
@@ -502,17 +586,17 @@ impl Picture {
 
     /// What it is built on.
     pub fn kind(&self) -> PictureKind {
-        self.facts.kind
+        self.facts.seen.kind
     }
 
     /// Whether the decoder had to guess parts of it.
     pub fn is_damaged(&self) -> bool {
-        self.facts.damaged
+        self.facts.seen.damaged
     }
 
     /// FFmpeg's name of the format that it was sent in, e.g. `yuv420p`.
     pub fn sent_as(&self) -> &'static str {
-        self.facts.format.unwrap_or_default()
+        self.facts.seen.format.unwrap_or_default()
     }
 
     /// Its place in its group of pictures, in the order of showing: 0 for the keyframe.
@@ -530,6 +614,46 @@ impl Picture {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Stands for a device: these machines have none.
+    #[test]
+    fn a_device_that_fails_again_and_again_is_left_for_the_processor() {
+        let film = crate::encoder::tests::film(12);
+        let (info, packets) = &film;
+        let mut decoder = Decoder::new(info, DecoderOptions::default()).unwrap();
+        decoder.hardware.device = Some("vaapi");
+        for _ in 0..MAX_FAILURES - 1 {
+            decoder.is_corrupt(AvError::EXTERNAL).unwrap();
+            assert_eq!(decoder.hardware().device, Some("vaapi"));
+        }
+        decoder.is_corrupt(AvError::EXTERNAL).unwrap();
+        let refused = decoder.hardware().refused.clone().unwrap();
+        assert!(refused.starts_with("vaapi: it failed while decoding ("), "{refused}");
+        assert_eq!(decoder.hardware().device, None);
+        // The processor begins at the next keyframe.
+        let keyframe = packets.iter().rposition(|packet| packet.keyframe).unwrap();
+        assert!(keyframe > 0);
+        let mut pictures = 0;
+        for packet in packets.iter().skip(1) {
+            decoder.send(packet).unwrap();
+            while decoder.receive().unwrap().is_some() {
+                pictures += 1;
+            }
+        }
+        assert_eq!(pictures, packets.len() - keyframe);
+        assert_eq!(decoder.stats().corrupt, u64::from(MAX_FAILURES));
+    }
+
+    #[test]
+    fn pictures_that_come_without_the_device_say_so() {
+        let (info, packets) = &crate::encoder::tests::film(2);
+        let mut decoder = Decoder::new(info, DecoderOptions::default()).unwrap();
+        decoder.hardware.device = Some("cuda");
+        decoder.send(&packets[0]).unwrap();
+        assert!(decoder.receive().unwrap().is_some());
+        let refused = decoder.hardware().refused.clone().unwrap();
+        assert_eq!(refused, "cuda: the device does not take this kind of h264");
+    }
 
     fn entry(seq: u64, media: i64, media_is_known: bool) -> Entry {
         Entry {

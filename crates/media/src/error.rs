@@ -132,6 +132,19 @@ impl MediaError {
         Self::new(kind, subject, reason, advice)
     }
 
+    /// For an FFmpeg error while sending to a network address.
+    pub(crate) fn from_sending(subject: &str, error: AvError) -> Self {
+        let (kind, reason, advice) = match error {
+            AvError::END | AvError::IO | AvError::BROKEN_PIPE | AvError::CONNECTION_RESET => (
+                ErrorKind::Unreachable,
+                "the server refused the stream, or closed the connection",
+                "check the address and its key, or try again later",
+            ),
+            other => return Self::from_network(subject, other),
+        };
+        Self::new(kind, subject, reason, advice)
+    }
+
     fn from_errno(subject: &str, error: AvError) -> Self {
         use ErrorKind as K;
         let (kind, advice) = match error.errno() {

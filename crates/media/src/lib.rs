@@ -10,19 +10,26 @@
 //! outlives its deadline, and [`Stop`] ends any wait.
 
 mod av;
+mod boxes;
 mod decoder;
 mod encoder;
 mod error;
+mod fragment;
+mod hardware;
 mod packet;
 mod pusher;
 mod ring;
 mod source;
 mod spec;
 mod stop;
+mod timing;
 mod writer;
 
-pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, PictureKind, Skip};
+pub use boxes::{Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind};
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, PictureKind, Skip};
 pub use error::MediaError;
+pub use fragment::FragmentMuxer;
+pub use hardware::{Hardware, HardwareUse};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;
 pub use ring::GopRing;
@@ -43,6 +50,8 @@ mod tests {
         is_send::<Decoder>();
         is_send::<VideoWriter>();
         is_send::<GopRing>();
+        is_send::<FragmentMuxer>();
+        is_send::<Pusher>();
         is_shared::<Packet>();
         is_shared::<Picture>();
         is_shared::<StreamInfo>();

@@ -24,15 +24,16 @@ pub trait PictureProducer: Send {
 /// Makes a producer that starts at its first picture; called each time the source is opened.
 pub type ProducerFactory = Arc<dyn Fn() -> Box<dyn PictureProducer> + Send + Sync>;
 
-/// How RTSP carries the pictures.
+/// How RTSP carries the pictures. Where the camera does not offer what is asked for, the other
+/// is tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// TCP, and UDP where the server does not offer TCP.
+    /// TCP, and UDP where the camera does not offer TCP.
     #[default]
     Auto,
     /// Inside the RTSP connection: nothing is lost.
     Tcp,
-    /// RTP over UDP.
+    /// RTP over UDP; TCP also where no datagram arrives within half of the time for opening.
     Udp,
 }
 

@@ -3,8 +3,8 @@
 
 mod common;
 
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use common::ffmpeg;
 use common::http::{path_of, reply, serve, stay_silent};
 use omma_media::{
-    Decoder, DecoderOptions, MediaError, Packet, Source, SourceSpec, Stop, Transport,
+    Decoder, DecoderOptions, FragmentMuxer, MediaError, Medium, Packet, Source, SourceSpec, Stop,
+    StreamInfo, Transport,
 };
 use omma_testkit::RtspCamera as Camera;
 use omma_types::{ErrorKind, Size, WallSource};
@@ -128,10 +129,126 @@ fn a_camera_without_encryption_is_not_taken_for_an_encrypted_one() {
 }
 
 #[test]
-fn a_transport_that_the_camera_does_not_offer_is_unsupported() {
+fn where_the_camera_has_only_the_other_transport_that_one_is_taken() {
+    for (offered, wanted) in [("--udp-only", Transport::Tcp), ("--tcp-only", Transport::Udp)] {
+        let Some(camera) = Camera::start(&[offered]) else { return };
+        let mut source = open(&spec(&camera.address("", "cam")).transport(wanted)).unwrap();
+        take(&mut source, 20);
+    }
+}
+
+/// In front of a camera: leads its datagrams astray, as a firewall does.
+fn without_datagrams(port: u16) -> u16 {
+    fn copy(mut from: TcpStream, mut to: TcpStream, astray: bool) {
+        let mut buffer = [0; 65536];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let bytes = &mut buffer[..count];
+            if let Some(at) = bytes.windows(12).position(|w| w == b"client_port=")
+                && astray
+            {
+                for digit in bytes[at + 12..].iter_mut().take_while(|b| **b != b'\r') {
+                    if digit.is_ascii_digit() {
+                        *digit = b'1';
+                    }
+                }
+            }
+            if to.write_all(bytes).is_err() {
+                break;
+            }
+        }
+        // Whichever side hangs up first ends both.
+        drop(to.shutdown(Shutdown::Both));
+    }
+    serve(move |client| {
+        let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let (from, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        std::thread::scope(|scope| {
+            scope.spawn(move || copy(from, to, false));
+            copy(client, server, true);
+        });
+    })
+}
+
+#[test]
+fn where_no_datagram_arrives_tcp_is_taken() {
+    let Some(camera) = Camera::start(&[]) else { return };
+    let address = format!("rtsp://127.0.0.1:{}/cam", without_datagrams(camera.port()));
+    let limit = Duration::from_secs(8);
+    let started = Instant::now();
+    let mut source = open(&spec(&address).transport(Transport::Udp).open_timeout(limit)).unwrap();
+    assert!(started.elapsed() > limit / 2, "datagrams came: {:?}", started.elapsed());
+    take(&mut source, 20);
+    // Where there is no TCP either, the time is not exceeded.
     let Some(camera) = Camera::start(&["--udp-only"]) else { return };
-    let error = error_of(&spec(&camera.address("", "cam")).transport(Transport::Tcp));
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    let address = format!("rtsp://127.0.0.1:{}/cam", without_datagrams(camera.port()));
+    let limit = Duration::from_secs(3);
+    let started = Instant::now();
+    let error = error_of(&spec(&address).transport(Transport::Udp).open_timeout(limit));
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(started.elapsed() < limit + SOON / 4, "{:?}", started.elapsed());
+}
+
+/// Reads so much of a camera, and says what ffprobe sees in a file made of it.
+fn recorded(arguments: &[&str], count: usize) -> Option<(StreamInfo, Vec<Packet>, String)> {
+    let camera = Camera::start(arguments)?;
+    let mut source = open(&spec(&camera.address("", "cam")).with_audio(true)).unwrap();
+    let packets = take(&mut source, count);
+    let info = source.info().clone();
+    let mut muxer = FragmentMuxer::new(&info, None).unwrap();
+    let mut film = muxer.header().unwrap();
+    for packet in packets.iter().skip_while(|packet| !packet.keyframe) {
+        muxer.push(packet).unwrap();
+    }
+    film.extend(muxer.finish().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.mp4");
+    std::fs::write(&file, film).unwrap();
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-of", "csv=p=0", "-show_entries", "stream=codec_name"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let codecs = String::from_utf8(output.stdout).unwrap().trim().replace('\n', " ");
+    let pictures: usize = common::ffprobe(&file, "nb_read_frames").parse().unwrap();
+    let sent = packets.iter().skip_while(|packet| !packet.keyframe);
+    let sent = sent.filter(|packet| packet.medium == Medium::Video).count();
+    assert!(pictures + 2 >= sent && pictures > 5, "{pictures} of {sent}: {arguments:?}");
+    Some((info, packets, codecs))
+}
+
+#[test]
+fn cameras_with_sound_and_other_codecs_are_read_and_recorded() {
+    let cases: [(&[&str], &str, Option<(&str, u32)>); 4] = [
+        (&["--audio", "aac"], "h264 aac", Some(("aac", 48_000))),
+        (&["--codec", "h265", "--audio", "alaw"], "hevc aac", Some(("pcm_alaw", 8_000))),
+        (&["--codec", "mjpeg", "--audio", "mulaw"], "mjpeg aac", Some(("pcm_mulaw", 8_000))),
+        (&["--b-frames", "2", "--gop", "30"], "h264", None),
+    ];
+    for (arguments, expected, sound) in cases {
+        let Some((info, packets, codecs)) = recorded(arguments, 120) else { return };
+        assert_eq!(codecs, expected, "{arguments:?}");
+        assert_eq!(info.audio.map(|audio| (audio.codec, audio.sample_rate)), sound);
+        let heard = packets.iter().filter(|packet| packet.medium == Medium::Audio).count();
+        assert_eq!(heard > 20, sound.is_some(), "{arguments:?}: {heard}");
+        // Sound and pictures run side by side.
+        let last = |medium| {
+            let packet = packets.iter().rev().find(|packet| packet.medium == medium);
+            packet.map(|packet| packet.pts.as_secs_f64())
+        };
+        if let (Some(video), Some(audio)) = (last(Medium::Video), last(Medium::Audio)) {
+            assert!((video - audio).abs() < 1.0, "{arguments:?}: {video} {audio}");
+        }
+    }
+}
+
+#[test]
+fn one_server_has_many_cameras() {
+    let Some(camera) = Camera::start(&["--cameras", "3"]) else { return };
+    for path in ["cam", "cam0", "cam2"] {
+        take(&mut open(&spec(&camera.address("", path))).unwrap(), 3);
+    }
+    let error = error_of(&spec(&camera.address("", "cam3")));
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }
 
 #[test]

@@ -29,6 +29,9 @@ CREATE INDEX segments_by_length ON segments (camera, end_us - start_us);
 -- The oldest of all cameras, for making space.
 CREATE INDEX segments_by_age ON segments (start_us);
 
+-- What is being written: a handful of rows among hundreds of thousands.
+CREATE INDEX segments_unfinished ON segments (id) WHERE complete = 0;
+
 -- How much each camera has recorded, so that nobody adds up a million rows. Kept by the
 -- triggers below; a camera without segments has no row.
 CREATE TABLE segment_totals (

@@ -167,6 +167,20 @@ impl Store {
         Ok(segments)
     }
 
+    /// The segment `id`, if it is there.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn segment(&self, id: i64) -> Result<Option<Segment>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM segments WHERE id = ?1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        row.as_ref().map(read_segment).transpose().map_err(|e| self.bad(e))
+    }
+
     /// The segments that began first, of one camera or of all, finished or not.
     ///
     /// # Errors
@@ -177,6 +191,30 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Segment>, StoreError> {
         let mut sql = oldest(camera, limit);
+        let rows = sql.build().fetch_all(&self.reader).await.map_err(|e| self.failed(&e))?;
+        rows.iter().map(read_segment).collect::<Result<_, _>>().map_err(|e| self.bad(e))
+    }
+
+    /// The segments of a camera that began last, newest first.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn newest_segments(
+        &self,
+        camera: &CameraId,
+        limit: u32,
+    ) -> Result<Vec<Segment>, StoreError> {
+        let mut sql = newest(camera, limit);
+        let rows = sql.build().fetch_all(&self.reader).await.map_err(|e| self.failed(&e))?;
+        rows.iter().map(read_segment).collect::<Result<_, _>>().map_err(|e| self.bad(e))
+    }
+
+    /// The segments that are being written, or were when somebody pulled the plug.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn unfinished_segments(&self) -> Result<Vec<Segment>, StoreError> {
+        let mut sql = unfinished();
         let rows = sql.build().fetch_all(&self.reader).await.map_err(|e| self.failed(&e))?;
         rows.iter().map(read_segment).collect::<Result<_, _>>().map_err(|e| self.bad(e))
     }
@@ -261,6 +299,20 @@ fn oldest(camera: Option<&CameraId>, limit: u32) -> QueryBuilder<Sqlite> {
     sql
 }
 
+fn newest(camera: &CameraId, limit: u32) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM segments WHERE camera = ").push_bind(camera.as_str().to_owned());
+    sql.push(" ORDER BY start_us DESC, id DESC LIMIT ").push_bind(i64::from(limit));
+    sql
+}
+
+fn unfinished() -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    // As the partial index says it.
+    sql.push(COLUMNS).push(" FROM segments WHERE complete = 0 ORDER BY id");
+    sql
+}
+
 fn column(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
@@ -308,5 +360,10 @@ mod tests {
         let of_one = plan(&store, oldest(Some(&camera), 3).sql().as_str()).await;
         assert!(of_one.contains("segments_by_start (camera=?"), "{of_one}");
         assert!(!format!("{of_all}{of_one}").contains("TEMP B-TREE"), "{of_all}{of_one}");
+        let last = plan(&store, newest(&camera, 3).sql().as_str()).await;
+        assert!(last.contains("segments_by_start (camera=?"), "{last}");
+        let open = plan(&store, unfinished().sql().as_str()).await;
+        assert!(open.contains("USING INDEX segments_unfinished"), "{open}");
+        assert!(!format!("{last}{open}").contains("TEMP B-TREE"), "{last}{open}");
     }
 }

@@ -76,9 +76,24 @@ impl Stream {
 /// # Errors
 /// Nobody listens, or the connection broke.
 pub fn stream(port: u16, path: &str) -> std::io::Result<Stream> {
+    stream_with(port, path, None)
+}
+
+/// The same with a token.
+///
+/// # Errors
+/// Nobody listens, or the connection broke.
+pub(crate) fn stream_with(port: u16, path: &str, token: Option<&str>) -> std::io::Result<Stream> {
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+    ask(port, "GET", path, &token.unwrap_or_default(), &[])
+}
+
+/// Sends a request and reads the answer's head.
+fn ask(port: u16, method: &str, path: &str, headers: &str, body: &[u8]) -> std::io::Result<Stream> {
     let mut socket = TcpStream::connect(("127.0.0.1", port))?;
     socket.set_read_timeout(Some(TIMEOUT))?;
-    write!(socket, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n")?;
+    write!(socket, "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n")?;
+    socket.write_all(body)?;
     let mut reader = BufReader::new(socket);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -95,7 +110,28 @@ pub fn stream(port: u16, path: &str) -> std::io::Result<Stream> {
 /// # Errors
 /// Nobody listens, or the connection broke.
 pub fn get(port: u16, path: &str) -> std::io::Result<Answer> {
-    let mut answer = stream(port, path)?;
+    get_with(port, path, None)
+}
+
+/// The same with a token.
+///
+/// # Errors
+/// Nobody listens, or the connection broke.
+pub(crate) fn get_with(port: u16, path: &str, token: Option<&str>) -> std::io::Result<Answer> {
+    whole(stream_with(port, path, token)?)
+}
+
+/// Sends JSON to `127.0.0.1:port`, e.g. with the method `POST`.
+///
+/// # Errors
+/// Nobody listens, or the connection broke.
+pub fn send(port: u16, method: &str, path: &str, json: &str) -> std::io::Result<Answer> {
+    let length = json.len();
+    let headers = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+    whole(ask(port, method, path, &headers, json.as_bytes())?)
+}
+
+fn whole(mut answer: Stream) -> std::io::Result<Answer> {
     let mut body = Vec::new();
     answer.reader.read_to_end(&mut body)?;
     Ok(Answer { status: answer.status, head: answer.head, body })

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::data::skipped;
 
-/// A running RTSP server on 127.0.0.1, killed when dropped. Its stream is at `/cam`.
+/// A running RTSP server on 127.0.0.1, killed when dropped. Its stream is at `/cam`;
+/// with `--cameras N` there are N more, `/cam0` and so on.
 pub struct RtspCamera {
     process: Child,
     port: u16,
@@ -37,7 +38,7 @@ impl RtspCamera {
         if camera.port == 0 {
             skipped(
                 "no rtsp server: apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi \
-                 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly",
+                 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly",
             );
             return None;
         }

@@ -4,12 +4,18 @@
 //! 1970 for programs. Positions are fractions of the picture: x runs right, y runs down.
 
 mod analysis;
+mod annotation;
 mod camera;
 mod count;
 mod event;
 mod message;
+mod recording;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
+pub use annotation::{
+    AcceptedAnnotationDto, AcceptedAnnotationsDto, AnnotationBoxDto, AnnotationDto, AnnotationsDto,
+    AnnotationsStatusDto, CoordinateDto, DeliveryFailureDto, LocationDto, RevivedAnnotationsDto,
+};
 pub use camera::{
     CameraDto, CamerasDto, CountsDto, DetectorDto, FramesDto, LineCountsDto, LineDto, LinksDto,
     StreamDto, ZoneCountsDto, ZoneDto,
@@ -17,6 +23,7 @@ pub use camera::{
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
+pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod eval;
 pub(crate) mod models;
+pub(crate) mod recordings;
 pub(crate) mod run;
 pub(crate) mod sim;
 pub(crate) mod track;

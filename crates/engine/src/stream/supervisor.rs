@@ -8,7 +8,7 @@ use omma_media::Source;
 use omma_types::{Clock as _, ErrorKind, EventIds, Stage, SystemClock};
 
 use super::change::ParameterWatch;
-use super::frozen::{Frozen, FrozenWatch};
+use super::frozen::FrozenWatch;
 use super::knock::{Door, Knock};
 use super::reader::Reader;
 use super::{Role, Stream};
@@ -142,8 +142,9 @@ impl Supervisor {
             let waited = started.elapsed();
             let is_over = match knocked {
                 Knock::Answers => was_gone || waited >= delay,
-                Knock::Mute => waited >= delay.max(KNOCK_EVERY),
-                Knock::Closed => waited >= TRY_ANYWAY,
+                // Whoever does not answer a knock would hold an attempt to open it for its full
+                // ten seconds, and meanwhile could return unnoticed.
+                Knock::Mute | Knock::Closed => waited >= TRY_ANYWAY,
             };
             was_gone |= knocked != Knock::Answers;
             let left = delay.saturating_sub(waited);
@@ -195,8 +196,8 @@ impl Supervisor {
                 if packet.keyframe && parameters.has_changed(source.info().codec, packet.data()) {
                     return Ok(End::Changed);
                 }
-                let found = frozen.look(packet.keyframe, packet.pts, packet.data(), packet.arrival);
-                self.judge(found)?;
+                let repeats = frozen.look(packet.keyframe, packet.data(), packet.arrival);
+                self.judge(repeats)?;
             }
             // Waiting for the next packet is no work: only what follows its arrival counts.
             stream.metrics.stage(Stage::Demux, packet.arrival.elapsed());
@@ -205,8 +206,8 @@ impl Supervisor {
     }
 
     /// Opens a frozen camera again; one that stays frozen is read on, and said to be stalled.
-    fn judge(&mut self, found: Option<Frozen>) -> Result<(), EngineError> {
-        match found {
+    fn judge(&mut self, repeats: Option<u64>) -> Result<(), EngineError> {
+        match repeats {
             None => {
                 if self.stream.health.state() == CameraState::Stalled {
                     self.repeated = None;
@@ -214,20 +215,13 @@ impl Supervisor {
                 }
                 Ok(())
             }
-            Some(Frozen::Clock) => Err(EngineError::Frozen {
-                camera: self.stream.camera.to_string(),
-                what: "its time stamps stand still",
-            }),
-            Some(Frozen::Pictures(which)) if self.repeated == Some(which) => {
+            Some(which) if self.repeated == Some(which) => {
                 self.enter(CameraState::Stalled, REPEATS);
                 Ok(())
             }
-            Some(Frozen::Pictures(which)) => {
+            Some(which) => {
                 self.repeated = Some(which);
-                Err(EngineError::Frozen {
-                    camera: self.stream.camera.to_string(),
-                    what: "it repeats the same pictures",
-                })
+                Err(EngineError::Frozen { camera: self.stream.camera.to_string() })
             }
         }
     }

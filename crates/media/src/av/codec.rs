@@ -10,6 +10,7 @@ use omma_types::Size;
 
 use super::dict::{Dict, c_string};
 use super::frame::{av_matrix, av_range};
+use super::hardware::{self, Device, DeviceKind};
 use super::{AvError, AvFrame, AvPacket, check};
 use crate::Skip;
 
@@ -33,6 +34,36 @@ impl CodecParameters {
         let copy = Self::new()?;
         // SAFETY: both are valid.
         check(unsafe { ffi::avcodec_parameters_copy(copy.0.as_ptr(), source) })?;
+        Ok(copy)
+    }
+
+    pub(super) fn from_context(context: &Context) -> Result<Self, AvError> {
+        let parameters = Self::new()?;
+        // SAFETY: both are valid.
+        check(unsafe {
+            ffi::avcodec_parameters_from_context(parameters.0.as_ptr(), context.as_ptr())
+        })?;
+        Ok(parameters)
+    }
+
+    /// The same with another header of the codec.
+    pub(crate) fn with_extradata(&self, bytes: &[u8]) -> Result<Self, AvError> {
+        let copy = self.try_clone()?;
+        let length = i32::try_from(bytes.len()).or(Err(AvError::INVALID_ARGUMENT))?;
+        let room = bytes.len() + ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+        // SAFETY: the copy is valid and ours alone; its header is replaced by memory of
+        // FFmpeg's allocator, padded with zeros as its decoders want it.
+        unsafe {
+            let inner = &mut *copy.0.as_ptr();
+            let memory = ffi::av_mallocz(room).cast::<u8>();
+            if memory.is_null() {
+                return Err(AvError::NO_MEMORY);
+            }
+            ptr::copy_nonoverlapping(bytes.as_ptr(), memory, bytes.len());
+            ffi::av_free(inner.extradata.cast());
+            inner.extradata = memory;
+            inner.extradata_size = length;
+        }
         Ok(copy)
     }
 
@@ -80,6 +111,16 @@ impl CodecParameters {
         (width > 0 && height > 0).then_some(Size::new(width, height))
     }
 
+    /// The codec's profile as FFmpeg numbers it; negative where unknown.
+    pub(crate) fn profile(&self) -> i32 {
+        self.get().profile
+    }
+
+    /// How many pictures a decoder holds back to show them in order, where known.
+    pub(crate) fn reordered(&self) -> u32 {
+        u32::try_from(self.get().video_delay).unwrap_or(0)
+    }
+
     /// Samples of sound a second; 0 where unknown.
     pub(crate) fn sample_rate(&self) -> u32 {
         u32::try_from(self.get().sample_rate).unwrap_or(0)
@@ -120,21 +161,21 @@ impl fmt::Debug for CodecParameters {
 }
 
 /// An `AVCodecContext`, freed once.
-struct Context(NonNull<ffi::AVCodecContext>);
+pub(super) struct Context(NonNull<ffi::AVCodecContext>);
 
 impl Context {
-    fn new(codec: *const ffi::AVCodec) -> Result<Self, AvError> {
+    pub(super) fn new(codec: *const ffi::AVCodec) -> Result<Self, AvError> {
         // SAFETY: the codec is FFmpeg's constant.
         NonNull::new(unsafe { ffi::avcodec_alloc_context3(codec) })
             .map(Self)
             .ok_or(AvError::NO_MEMORY)
     }
 
-    fn as_ptr(&self) -> *mut ffi::AVCodecContext {
+    pub(super) fn as_ptr(&self) -> *mut ffi::AVCodecContext {
         self.0.as_ptr()
     }
 
-    fn get_mut(&mut self) -> &mut ffi::AVCodecContext {
+    pub(super) fn get_mut(&mut self) -> &mut ffi::AVCodecContext {
         // SAFETY: valid until dropped, and borrowed mutably here.
         unsafe { self.0.as_mut() }
     }
@@ -166,6 +207,32 @@ impl DecoderContext {
         if codec.is_null() {
             return Err(AvError::DECODER_NOT_FOUND);
         }
+        Self::open(codec, parameters, threads, |_| Ok(()))
+    }
+
+    /// Whether this FFmpeg can decode such a stream on a device of this kind.
+    pub(crate) fn has_hardware(parameters: &CodecParameters, kind: DeviceKind) -> bool {
+        hardware::find_decoder(parameters, kind).is_some()
+    }
+
+    /// A decoder on a device. Where that turns out not to take the stream, pictures come from
+    /// the processor (see [`AvFrame::is_on_device`]).
+    pub(crate) fn on_device(
+        parameters: &CodecParameters,
+        kind: DeviceKind,
+        device: &Device,
+    ) -> Result<Self, AvError> {
+        let (codec, format) =
+            hardware::find_decoder(parameters, kind).ok_or(AvError::DECODER_NOT_FOUND)?;
+        Self::open(codec, parameters, 1, |context| hardware::attach(context, device, format))
+    }
+
+    fn open(
+        codec: *const ffi::AVCodec,
+        parameters: &CodecParameters,
+        threads: u32,
+        prepare: impl FnOnce(&mut Context) -> Result<(), AvError>,
+    ) -> Result<Self, AvError> {
         let mut context = Context::new(codec)?;
         // SAFETY: both are valid; the parameters are copied.
         check(unsafe {
@@ -173,6 +240,7 @@ impl DecoderContext {
         })?;
         context.get_mut().thread_count = i32::try_from(threads).unwrap_or(0);
         context.get_mut().max_pixels = MAX_PIXELS;
+        prepare(&mut context)?;
         // SAFETY: a fresh context with its own codec.
         check(unsafe { ffi::avcodec_open2(context.as_ptr(), codec, ptr::null_mut()) })?;
         Ok(Self(context))
@@ -270,12 +338,7 @@ impl EncoderContext {
 
     /// What a decoder or a container must know of the stream.
     pub(crate) fn parameters(&self) -> Result<CodecParameters, AvError> {
-        let parameters = CodecParameters::new()?;
-        // SAFETY: both are valid.
-        check(unsafe {
-            ffi::avcodec_parameters_from_context(parameters.0.as_ptr(), self.0.as_ptr())
-        })?;
-        Ok(parameters)
+        CodecParameters::from_context(&self.0)
     }
 
     /// None ends the stream: packets still inside come out.

@@ -59,14 +59,21 @@ impl Interrupt {
         expired
     }
 
+    /// Saying goodbye may take this long, also after a stop.
+    pub(super) fn start_closing(&self, limit: Duration) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.set_limit(Some(limit));
+    }
+
     fn gives_up(&self) -> bool {
         (self.stop.is_stopped() && !self.closing.load(Ordering::Relaxed)) || self.has_expired()
     }
 }
 
-unsafe extern "C" fn interrupted(opaque: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `opaque` is the `Interrupt` boxed in the `Input` that FFmpeg is working for; it
-    // is freed after the context (see `Input::drop`).
+/// For FFmpeg to call, with the `Interrupt` that outlives its work.
+pub(super) unsafe extern "C" fn interrupted(opaque: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `opaque` is the `Interrupt` boxed in the `Input` or `Remote` that FFmpeg is
+    // working for; it is freed after the context (see their `drop`).
     let interrupt = unsafe { &*opaque.cast::<Interrupt>() };
     libc::c_int::from(interrupt.gives_up())
 }
@@ -330,8 +337,7 @@ impl Drop for Input {
     fn drop(&mut self) {
         // Closing an RTSP session sends a goodbye; a camera that no longer listens gets half
         // a second.
-        self.interrupt.closing.store(true, Ordering::Relaxed);
-        self.interrupt.set_limit(Some(Duration::from_millis(500)));
+        self.interrupt.start_closing(Duration::from_millis(500));
         let mut context = self.context.as_ptr();
         // SAFETY: ours, and closed only here; the interrupt is dropped after it.
         unsafe { ffi::avformat_close_input(&raw mut context) };

@@ -6,13 +6,17 @@
 //! FFmpeg object, frees it exactly once and hands out nothing that can outlive it.
 #![expect(unsafe_code, reason = "FFmpeg is a C library")]
 
+mod audio;
 mod codec;
 mod dict;
 mod frame;
+mod hardware;
+mod header;
 mod input;
 mod log;
 mod output;
 mod packet;
+mod remote;
 mod scale;
 
 use std::ffi::CStr;
@@ -20,11 +24,15 @@ use std::sync::Once;
 
 use ffmpeg_next::ffi;
 
+pub(crate) use audio::{AacEncoder, Samples, samples_of};
 pub(crate) use codec::{CodecParameters, DecoderContext, EncoderContext, EncoderSettings};
 pub(crate) use frame::{AvFrame, FramePool};
+pub(crate) use hardware::{Device, DeviceKind};
+pub(crate) use header::{Track, mp4_header};
 pub(crate) use input::{AudioStream, Input, Interrupt, VideoStream};
 pub(crate) use output::Output;
 pub(crate) use packet::AvPacket;
+pub(crate) use remote::{Remote, can_hold};
 pub(crate) use scale::{Scaler, scale_view};
 
 /// An FFmpeg error code (negative).
@@ -35,8 +43,12 @@ impl AvError {
     pub(crate) const AGAIN: Self = Self(-libc::EAGAIN);
     pub(crate) const NO_MEMORY: Self = Self(-libc::ENOMEM);
     pub(crate) const INVALID_ARGUMENT: Self = Self(-libc::EINVAL);
+    pub(crate) const BROKEN_PIPE: Self = Self(-libc::EPIPE);
+    pub(crate) const CONNECTION_RESET: Self = Self(-libc::ECONNRESET);
     pub(crate) const IO: Self = Self(-libc::EIO);
     pub(crate) const PROTOCOL_NOT_SUPPORTED: Self = Self(-libc::EPROTONOSUPPORT);
+    pub(crate) const UNKNOWN: Self = Self(ffi::AVERROR_UNKNOWN);
+    pub(crate) const EXTERNAL: Self = Self(ffi::AVERROR_EXTERNAL);
     /// What FFmpeg says once the interrupt has told it to give up.
     pub(crate) const GIVEN_UP: Self = Self(ffi::AVERROR_EXIT);
     pub(crate) const END: Self = Self(ffi::AVERROR_EOF);

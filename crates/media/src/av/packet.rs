@@ -1,6 +1,6 @@
 //! A compressed packet: reference counted by FFmpeg, read-only once shared.
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::{fmt, slice};
 
 use ffmpeg_next::ffi;
@@ -39,6 +39,21 @@ impl AvPacket {
             super::check(ffi::av_packet_ref(self.as_mut_ptr(), source.as_ptr()))?;
             (*self.0.as_ptr()).pts = pts;
             (*self.0.as_ptr()).dts = pts;
+        }
+        Ok(())
+    }
+
+    /// A copy of these bytes, decoded and shown or heard at `pts`, where decoding can start.
+    pub(crate) fn set_to_copy(&mut self, bytes: &[u8], pts: i64) -> Result<(), AvError> {
+        self.clear();
+        let size = i32::try_from(bytes.len()).or(Err(AvError::INVALID_ARGUMENT))?;
+        // SAFETY: this packet is blank; it gets a buffer of `size` bytes, which is filled.
+        unsafe {
+            super::check(ffi::av_new_packet(self.as_mut_ptr(), size))?;
+            let packet = &mut *self.0.as_ptr();
+            ptr::copy_nonoverlapping(bytes.as_ptr(), packet.data, bytes.len());
+            (packet.pts, packet.dts) = (pts, pts);
+            packet.flags = ffi::AV_PKT_FLAG_KEY;
         }
         Ok(())
     }
@@ -108,6 +123,10 @@ impl AvPacket {
     /// Duration in ticks, 0 where unknown.
     pub(crate) fn duration(&self) -> i64 {
         self.get().duration.max(0)
+    }
+
+    pub(crate) fn set_dts(&mut self, ticks: i64) {
+        self.get_mut().dts = ticks;
     }
 
     pub(crate) fn set_duration(&mut self, ticks: i64) {

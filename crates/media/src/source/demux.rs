@@ -16,6 +16,8 @@ use crate::{AudioInfo, MediaError, Medium, Packet, SourceSpec, Stop, StreamInfo,
 const CLOCK_TRUST: Duration = Duration::from_secs(3600);
 /// How long to look at a live stream before it starts; nothing read meanwhile is lost.
 const ANALYZE_MICROS: &str = "3000000";
+/// So many pictures in a row with the same time mean that the camera has no clock.
+const STANDS_STILL: u32 = 10;
 /// Assumed where neither time stamps nor a frame rate exist.
 const FALLBACK_INTERVAL: Duration = Duration::from_millis(40);
 
@@ -67,7 +69,7 @@ impl Demuxed {
             silence,
             without_picture: Duration::ZERO,
             endless,
-            clock: StreamClock::new(&stream, by_arrival),
+            clock: StreamClock { live: endless, by_arrival, ..StreamClock::new(&stream) },
             spec: spec.clone(),
             stop: stop.clone(),
             input,
@@ -159,13 +161,14 @@ impl Demuxed {
                 return Err(MediaError::stopped(self.spec.name()));
             }
             match self.input.read(&mut packet) {
+                // What comes once the time is up is half a packet, or what a parser held back
+                // for as long; or sound, with which FFmpeg never looks at the clock.
+                Ok(()) if self.input.interrupt().has_expired() => {
+                    return Err(self.read_error(AvError::GIVEN_UP));
+                }
                 Ok(()) if packet.stream_index() == self.stream.index => {
                     self.without_picture = Duration::ZERO;
                     return Ok(Some((Medium::Video, packet)));
-                }
-                // FFmpeg does not look at the clock while there is always something to read.
-                Ok(()) if self.input.interrupt().has_expired() => {
-                    return Err(self.read_error(AvError::GIVEN_UP));
                 }
                 Ok(()) if Some(packet.stream_index()) == audio => {
                     self.without_picture += began.elapsed();
@@ -279,8 +282,8 @@ impl Demuxed {
             let since = Duration::from_nanos(u64::try_from(times.media.as_nanos()).unwrap_or(0));
             return (self.opened_wall + since, WallSource::Arrival);
         }
-        if let (SourceKind::Rtsp(_), Some(zero)) = (&self.spec.kind, self.input.start_wall_micros())
-        {
+        let zero = self.input.start_wall_micros().filter(|_| !self.clock.by_arrival);
+        if let (SourceKind::Rtsp(_), Some(zero)) = (&self.spec.kind, zero) {
             let sent = WallTime::from_micros(zero.saturating_add(times.raw.as_nanos() / 1000));
             if sent.since(now) < CLOCK_TRUST && now.since(sent) < CLOCK_TRUST {
                 return (sent, WallSource::SenderReport);
@@ -308,8 +311,14 @@ struct Times {
 /// Turns ticks into times that start near zero and go on where a file loops.
 struct StreamClock {
     time_base: (i32, i32),
+    /// Whether packets come when they were made.
+    live: bool,
+    /// Whether time goes by arrival, because the stream's own is none.
     by_arrival: bool,
-    first_arrival: Option<Instant>,
+    /// When time by arrival began, and what time it was then.
+    first_arrival: Option<(Instant, MediaTime)>,
+    /// Pictures in a row whose time was not later than the one before.
+    standing: u32,
     /// First time stamp of this pass through the file.
     zero: Option<i64>,
     /// Added to time stamps in this pass.
@@ -324,13 +333,15 @@ struct StreamClock {
 }
 
 impl StreamClock {
-    fn new(stream: &VideoStream, by_arrival: bool) -> Self {
+    fn new(stream: &VideoStream) -> Self {
         let tick = f64::from(stream.time_base.0) / f64::from(stream.time_base.1.max(1));
         let interval = stream.frame_rate.map_or(FALLBACK_INTERVAL.as_secs_f64(), |rate| 1.0 / rate);
         Self {
             time_base: stream.time_base,
-            by_arrival,
+            live: false,
+            by_arrival: false,
             first_arrival: None,
+            standing: 0,
             zero: stream.start,
             offset: 0,
             end: i64::MIN,
@@ -372,6 +383,8 @@ impl StreamClock {
         let decoded = dts.or(pts).unwrap_or(fallback);
         let zero = *self.zero.get_or_insert(shown);
         let duration = if packet.duration() > 0 { packet.duration() } else { self.interval };
+        let stands = self.last_decode.is_some_and(|last| decoded == last);
+        self.standing = if stands { self.standing + 1 } else { 0 };
         self.last_decode = Some(decoded);
         packet.shift(self.offset);
         if packet.duration() == 0 {
@@ -380,9 +393,16 @@ impl StreamClock {
         let place = |ticks: i64| ticks.saturating_sub(zero).saturating_add(self.offset);
         let (media, decode) = (place(shown), place(decoded));
         self.end = self.end.max(media.saturating_add(duration));
+        if self.live && self.standing == STANDS_STILL && !self.by_arrival {
+            tracing::warn!(
+                "the camera gives all pictures the same time; the time of arrival counts instead"
+            );
+            self.by_arrival = true;
+            self.first_arrival = Some((arrival, self.media(media)));
+        }
         if self.by_arrival {
-            let first = *self.first_arrival.get_or_insert(arrival);
-            let media = MediaTime::ZERO + arrival.saturating_duration_since(first);
+            let (first, then) = *self.first_arrival.get_or_insert((arrival, MediaTime::ZERO));
+            let media = then + arrival.saturating_duration_since(first);
             let duration = self.length_of(duration);
             return Times { media, decode: media, raw: media, duration, is_known: true };
         }
@@ -409,7 +429,8 @@ impl StreamClock {
         let time = |ticks| MediaTime::from_ticks(ticks, time_base.0, time_base.1);
         let duration = time(packet.duration()).since(MediaTime::ZERO);
         if self.by_arrival {
-            let media = MediaTime::ZERO + arrival.saturating_duration_since(self.first_arrival?);
+            let (first, then) = self.first_arrival?;
+            let media = then + arrival.saturating_duration_since(first);
             return Some(Times { media, decode: media, raw: media, duration, is_known: true });
         }
         let zero = self.media(self.zero?).as_nanos();
@@ -460,9 +481,13 @@ struct Opened {
 /// Opens the source and finds its streams.
 fn open_streams(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
     let started = Instant::now();
+    let mut is_known = false;
     let mut input = match &spec.kind {
         SourceKind::File(path) => open_file(spec, path, stop)?,
-        SourceKind::Rtsp(url) => open_rtsp(spec, url, stop)?,
+        SourceKind::Rtsp(url) => {
+            is_known = true;
+            open_rtsp(spec, url, stop)?
+        }
         SourceKind::Rtmp(url) => {
             open_url(spec, url, None, &live_options(&[("rtmp_live", "live")]), stop)?
         }
@@ -486,22 +511,17 @@ fn open_streams(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
         _ => true,
     };
     let name = spec.name();
-    // An MP4's header says all that is needed; looking into the packets would decode some.
+    // An MP4's header says all that is needed to decode; looking into the packets would decode
+    // some. Whoever wants sound too makes files or streams of the packets and must know more:
+    // how many pictures are reordered.
     let container = input.format_name();
-    let has_header = container.starts_with("mov,mp4") || container.starts_with("matroska");
-    if !(spec.is_file() && has_header && input.header_says_all()) {
-        if !spec.is_file() {
-            let left = spec.open_timeout.saturating_sub(started.elapsed());
-            input.interrupt().set_limit(Some(left));
-        }
-        let found = input.find_stream_info();
-        if stop.is_stopped() {
-            return Err(MediaError::stopped(name));
-        }
-        if input.interrupt().has_expired() {
-            return Err(open_timeout_error(spec));
-        }
-        found.map_err(|error| open_error(spec, error))?;
+    let has_header =
+        !spec.with_audio && (container.starts_with("mov,mp4") || container.starts_with("matroska"));
+    is_known |= spec.is_file() && has_header && input.header_says_all();
+    if !is_known {
+        let left = spec.open_timeout.saturating_sub(started.elapsed());
+        let limit = (!spec.is_file()).then_some(left);
+        find_streams(&mut input, limit, stop).map_err(|failure| failure.into_error(spec))?;
     }
     let no_memory = |_| MediaError::out_of_memory(name);
     let audio = input.audio().map_err(no_memory)?;
@@ -556,31 +576,59 @@ fn open_file(spec: &SourceSpec, path: &Path, stop: &Stop) -> Result<Input, Media
     })
 }
 
-/// TCP first: nothing gets lost on the way. Where the server has no TCP (461), FFmpeg asks for
-/// UDP in the same session; where it answers otherwise, a new session asks for UDP.
+/// Reads until the streams are known.
+fn find_streams(input: &mut Input, limit: Option<Duration>, stop: &Stop) -> Result<(), Failure> {
+    if limit.is_some() {
+        input.interrupt().set_limit(limit);
+    }
+    let found = input.find_stream_info();
+    if stop.is_stopped() {
+        return Err(Failure::Stopped);
+    }
+    if input.interrupt().has_expired() {
+        return Err(Failure::TimedOut);
+    }
+    found.map_err(Failure::FFmpeg)
+}
+
+/// TCP first, unless UDP is asked for: nothing gets lost on the way. Where the camera has no
+/// TCP (461), FFmpeg asks for UDP in the same session; where it answers otherwise, or where
+/// only one is asked for, a new session asks for the other.
 fn open_rtsp(spec: &SourceSpec, url: &str, stop: &Stop) -> Result<Input, MediaError> {
-    let attempt = |transports: &str| {
+    let started = Instant::now();
+    let attempt = |transports: &str, limit: Duration| -> Result<Input, Failure> {
         let options = live_options(&[
             ("rtsp_transport", transports),
             ("rtsp_flags", "prefer_tcp"),
             ("max_delay", "200000"),
         ]);
-        open_raw(spec, url, None, &options, stop)
+        let until = Instant::now() + limit;
+        let mut input = open_raw(url, None, &options, limit, stop)?;
+        let left = until.saturating_duration_since(Instant::now());
+        find_streams(&mut input, Some(left), stop)?;
+        Ok(input)
     };
-    let result = match spec.transport {
-        Transport::Tcp => attempt("tcp"),
-        Transport::Udp => attempt("udp"),
-        Transport::Auto => match attempt("tcp+udp") {
-            Err(Failure::FFmpeg(
-                AvError::INVALID_DATA | AvError::BAD_REQUEST | AvError::OTHER_4XX,
-            )) => {
-                tracing::debug!(source = spec.name(), "no rtsp over tcp, trying udp");
-                attempt("udp")
-            }
-            other => other,
-        },
+    let whole = spec.open_timeout;
+    let (first, second, limit) = match spec.transport {
+        Transport::Auto => ("tcp+udp", "udp", whole),
+        Transport::Tcp => ("tcp", "udp", whole),
+        // Datagrams that a firewall swallows must leave time for TCP.
+        Transport::Udp => ("udp", "tcp", whole / 2),
     };
-    result.map_err(|failure| failure.into_error(spec))
+    let failure = match attempt(first, limit) {
+        Ok(input) => return Ok(input),
+        Err(failure) if failure.is_of_transport() || (limit < whole && failure.is_timeout()) => {
+            failure
+        }
+        Err(failure) => return Err(failure.into_error(spec)),
+    };
+    tracing::info!(source = spec.name(), first, second, "no rtsp over the first transport");
+    match attempt(second, whole.saturating_sub(started.elapsed())) {
+        Ok(input) => Ok(input),
+        // That the camera has no other transport either is not why the first one failed.
+        Err(again) if again.is_of_transport() => Err(failure.into_error(spec)),
+        Err(again) => Err(again.into_error(spec)),
+    }
 }
 
 fn open_url(
@@ -590,7 +638,8 @@ fn open_url(
     options: &[(&str, String)],
     stop: &Stop,
 ) -> Result<Input, MediaError> {
-    open_raw(spec, url, format, options, stop).map_err(|failure| failure.into_error(spec))
+    open_raw(url, format, options, spec.open_timeout, stop)
+        .map_err(|failure| failure.into_error(spec))
 }
 
 enum Failure {
@@ -600,6 +649,17 @@ enum Failure {
 }
 
 impl Failure {
+    /// Whether the camera may only have refused the transport.
+    fn is_of_transport(&self) -> bool {
+        use AvError as E;
+        let refusals = [E::PROTOCOL_NOT_SUPPORTED, E::INVALID_DATA, E::BAD_REQUEST, E::OTHER_4XX];
+        matches!(self, Self::FFmpeg(error) if refusals.contains(error))
+    }
+
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut)
+    }
+
     fn into_error(self, spec: &SourceSpec) -> MediaError {
         match self {
             Self::Stopped => MediaError::stopped(spec.name()),
@@ -610,14 +670,14 @@ impl Failure {
 }
 
 fn open_raw(
-    spec: &SourceSpec,
     url: &str,
     format: Option<&str>,
     options: &[(&str, String)],
+    limit: Duration,
     stop: &Stop,
 ) -> Result<Input, Failure> {
     let interrupt = Interrupt::new(stop);
-    interrupt.set_limit(Some(spec.open_timeout));
+    interrupt.set_limit(Some(limit));
     Input::open(url.as_bytes(), format, options, interrupt).map_err(|(error, interrupt)| {
         if stop.is_stopped() {
             Failure::Stopped

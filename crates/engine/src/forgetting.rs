@@ -10,9 +10,9 @@ use tokio::task::AbortHandle;
 const EVERY: Duration = Duration::from_secs(3600);
 
 /// The task; ended by [`Self::stop`].
-pub(crate) struct Upkeep(AbortHandle);
+pub(crate) struct Forgetting(AbortHandle);
 
-impl Upkeep {
+impl Forgetting {
     /// Begins at once, and goes on every hour. Must be called on a Tokio runtime. Events stay
     /// for `keep`; none: for ever.
     pub(crate) fn start(store: Store, keep: Option<Duration>) -> Option<Self> {

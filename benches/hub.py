@@ -1,0 +1,111 @@
+"""What cameras cost that nobody looks at, and what it costs to record them."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from common import OMMA, ROOT, STREET, Live, note
+
+HUB_SECONDS = int(os.environ.get("HUB_SECONDS", "60"))
+FLEET_SECONDS = int(os.environ.get("FLEET_SECONDS", "600"))
+# A ring of 8 MB is full after 16 s of 4 Mb/s.
+SETTLE_SECONDS = 30
+
+
+class Camera:
+    """GStreamer's RTSP server with street-1080p.mp4 (4 Mb/s, a keyframe every 2 s), so often that it
+    lasts for `seconds`."""
+
+    def __init__(self, seconds):
+        self.dir = tempfile.TemporaryDirectory()
+        film = Path(self.dir.name) / "street.mp4"
+        subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "-1", "-i", STREET, "-an", "-c", "copy",
+                        "-t", str(seconds), film], check=True)
+        script = ROOT / "crates" / "testkit" / "rtsp_server.py"
+        self.process = subprocess.Popen(["/usr/bin/python3", script, "--file", film],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        port = re.match(r"port (\d+)", self.process.stdout.readline())
+        if not port:
+            sys.exit("skipped: GStreamer's RTSP server is not installed")
+        self.url = f"rtsp://127.0.0.1:{port.group(1)}/cam"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.dir.cleanup()
+
+
+def cost(url, count, settings=""):
+    """Cores and MB of a process with so many cameras, and the pictures a second of the slowest."""
+    names = [f"cam{i}" for i in range(count)]
+    omma = Live("".join(f"  {name}: {{ url: '{url}', transport: tcp{settings} }}\n" for name in names)
+                if count else "  {}")
+    received = lambda name: omma.metric("omma_frames_received_total", camera=name)
+    omma.wait("/metrics", lambda _: all(received(name) > 0 for name in names))
+    time.sleep(SETTLE_SECONDS)
+    cpu, before, started = omma.cpu(), {name: received(name) for name in names}, time.monotonic()
+    time.sleep(HUB_SECONDS)
+    span = time.monotonic() - started
+    cores, memory = (omma.cpu() - cpu) / span, omma.status("VmRSS")
+    slowest = min(((received(name) - before[name]) / span for name in names), default=0)
+    dropped = omma.metric("omma_recording_dropped_total")
+    omma.stop()
+    return cores, memory, slowest, dropped
+
+
+def hub():
+    camera, count = Camera(3 * (SETTLE_SECONDS + HUB_SECONDS) + 60), 8
+    none_cores, none_memory, _, _ = cost(camera.url, 0)
+    idle_cores, idle_memory, fps, _ = cost(camera.url, count)
+    rec_cores, rec_memory, rec_fps, dropped = cost(camera.url, count, ", record: { mode: always }")
+    camera.stop()
+    each = 100 * (idle_cores - none_cores) / count
+    note("hub", f"{count} cameras of 1080p30, 4 Mb/s, over RTSP, that nobody looks at: slowest", f"{fps:.2f} fps")
+    note("hub", "processor of such a camera", f"{each:.2f} % of a core", "≤ 1 %", each <= 1)
+    megabytes = (idle_memory - none_memory) / count
+    note("hub", "memory of such a camera, its ring of 8 MB included", f"{megabytes:.1f} MB", "≤ 20 MB", megabytes <= 20)
+    more = 100 * (rec_cores - idle_cores) / count
+    note("hub", "processor that recording adds to a camera", f"{more:.2f} % of a core", "≤ 1 %", more <= 1)
+    note("hub", "memory that recording adds to a camera", f"{(rec_memory - idle_memory) / count:.1f} MB")
+    note("hub", "slowest recorded camera; packets lost in recording", f"{rec_fps:.2f} fps; {dropped:.0f}", "0 lost", dropped == 0)
+
+
+def fleet():
+    """32 cameras on this machine, half of them recorded."""
+    camera = Camera(FLEET_SECONDS + 120)
+    cameras = "".join(f"  cam{i}: {{ url: '{camera.url}', transport: tcp{', record: { mode: always, max_size: 100MB }' if i % 2 else ''} }}\n"
+                      for i in range(32))
+    omma = Live(cameras)
+    omma.wait("/metrics", lambda _: all(omma.metric("omma_frames_received_total", camera=f"cam{i}") > 0 for i in range(32)), 60)
+    time.sleep(60)
+    cpu, started, early = omma.cpu(), time.monotonic(), omma.status("VmRSS")
+    before = [omma.metric("omma_frames_received_total", camera=f"cam{i}") for i in range(32)]
+    time.sleep(max(FLEET_SECONDS - 60, 30))
+    span, late = time.monotonic() - started, omma.status("VmRSS")
+    after = [omma.metric("omma_frames_received_total", camera=f"cam{i}") for i in range(32)]
+    cores = (omma.cpu() - cpu) / span
+    reconnects = omma.metric("omma_camera_reconnects_total")
+    omma.stop()
+    camera.stop()
+    slowest = min((b - a) / span for a, b in zip(before, after))
+    note("fleet", f"32 such cameras, 16 of them recorded, {span + 60:.0f} s: slowest; reconnects",
+         f"{slowest:.2f} fps; {reconnects:.0f}", "30 fps; 0", slowest > 29.5 and reconnects == 0)
+    note("fleet", "processor", f"{cores:.2f} cores")
+    growth = late - early
+    note("fleet", "memory after 1 minute, and at the end", f"{early:.0f} MB, {late:.0f} MB", "flat", growth <= 0.03 * early)
+
+
+def keyframes():
+    """Decoding keyframes alone against decoding everything."""
+    done = subprocess.run([OMMA, "bench", "decode", STREET, "--json"], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+    report = json.loads(done.stdout)
+    cost = {way["way"]: way for way in report["ways"]}
+    whole, keys = cost["software, 1 thread"], cost["software, keyframes only"]
+    ratio = keys["cpu_ms"] / whole["cpu_ms"]
+    note("decode", "street-1080p.mp4: keyframes only against every picture, processor time", f"1/{1 / ratio:.0f}", "≤ 1/20", ratio <= 1 / 20)
