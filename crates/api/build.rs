@@ -8,7 +8,7 @@ use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
-    emit(&format!("cargo::rerun-if-changed={}", root.display()));
+    println!("cargo::rerun-if-changed={}", root.display());
     let mut files = vec![root.join("chrysalis/video_streaming.proto")];
     for entry in std::fs::read_dir(root.join("omma/v1"))? {
         files.push(entry?.path());
@@ -24,9 +24,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         .compile_fds(description)?;
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
-fn emit(line: &str) {
-    println!("{line}");
 }

@@ -280,11 +280,14 @@ impl Decoder {
                     }
                 },
             };
-            let (ticket, kind, damaged) = (frame.pts(), frame.kind(), frame.is_damaged());
+            let (ticket, damaged) = (frame.pts(), frame.is_damaged());
+            // What lies on a device has the device's format there.
+            let format = if frame.is_on_device() { None } else { frame.format_name() };
+            let seen = Seen { kind: frame.kind(), damaged, format };
             let Some(frame) = self.in_memory(frame)? else { continue };
             self.stats.corrupt += u64::from(damaged);
             self.stats.pictures += 1;
-            return self.finish(frame, ticket, (kind, damaged)).map(Some);
+            return self.finish(frame, ticket, seen).map(Some);
         }
     }
 
@@ -325,14 +328,12 @@ impl Decoder {
         Ok(frame)
     }
 
-    /// `seen` is what the decoder's own frame said: its kind, and whether it is damaged.
     fn finish(
         &mut self,
         frame: AvFrame,
         ticket: Option<i64>,
-        seen: (PictureKind, bool),
+        seen: Seen,
     ) -> Result<Picture, MediaError> {
-        let (kind, damaged) = seen;
         let entry = self.order.received(ticket);
         if entry.keyframe {
             self.group = entry.seq;
@@ -340,8 +341,7 @@ impl Decoder {
         let facts = Facts {
             decoded_at: entry.decoded_at,
             keyframe: entry.keyframe,
-            kind,
-            damaged,
+            seen,
             since_keyframe: entry.seq.saturating_sub(self.group),
         };
         let stamp = FrameStamp {
@@ -538,9 +538,16 @@ impl PictureKind {
 struct Facts {
     decoded_at: MediaTime,
     keyframe: bool,
+    seen: Seen,
+    since_keyframe: u64,
+}
+
+/// What the decoder's own frame said, before it was brought to 8-bit 4:2:0.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
     kind: PictureKind,
     damaged: bool,
-    since_keyframe: u64,
+    format: Option<&'static str>,
 }
 
 /// A decoded picture. Clones share the decoder's own buffer, which goes back to its pool with
@@ -579,12 +586,17 @@ impl Picture {
 
     /// What it is built on.
     pub fn kind(&self) -> PictureKind {
-        self.facts.kind
+        self.facts.seen.kind
     }
 
     /// Whether the decoder had to guess parts of it.
     pub fn is_damaged(&self) -> bool {
-        self.facts.damaged
+        self.facts.seen.damaged
+    }
+
+    /// FFmpeg's name of the format that it was sent in, e.g. `yuv420p`.
+    pub fn sent_as(&self) -> &'static str {
+        self.facts.seen.format.unwrap_or_default()
     }
 
     /// Its place in its group of pictures, in the order of showing: 0 for the keyframe.

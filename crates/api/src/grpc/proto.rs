@@ -4,8 +4,7 @@
     unreachable_pub,
     clippy::all,
     clippy::allow_attributes_without_reason,
-    clippy::str_to_string,
-    clippy::unused_trait_names,
+    clippy::too_many_lines,
     reason = "generated code; documented in proto/"
 )]
 

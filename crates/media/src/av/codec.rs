@@ -102,21 +102,7 @@ impl CodecParameters {
 
     /// FFmpeg's name of the pictures' format, where the header tells it.
     pub(crate) fn pixel_format(&self) -> Option<&'static str> {
-        let last = ffi::AVPixelFormat::AV_PIX_FMT_NB as libc::c_int;
-        let format = self.get().format;
-        if !(0..last).contains(&format) {
-            return None;
-        }
-        // SAFETY: a number below the count of formats is one of them, and the enum has its
-        // representation; the name is a constant of FFmpeg, or null.
-        let name = unsafe {
-            let name = ffi::av_get_pix_fmt_name(std::mem::transmute::<
-                libc::c_int,
-                ffi::AVPixelFormat,
-            >(format));
-            if name.is_null() { None } else { Some(CStr::from_ptr(name)) }
-        };
-        name?.to_str().ok()
+        super::frame::format_name(self.get().format)
     }
 
     pub(crate) fn size(&self) -> Option<Size> {

@@ -1,5 +1,6 @@
 //! A decoded picture in FFmpeg's own, reference counted and pooled buffers.
 
+use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 use std::{fmt, slice};
 
@@ -123,6 +124,11 @@ impl AvFrame {
         }
     }
 
+    /// FFmpeg's name of the samples' format, e.g. `yuv420p`.
+    pub(crate) fn format_name(&self) -> Option<&'static str> {
+        format_name(self.get().format)
+    }
+
     /// Whether the decoder had to guess parts of it.
     pub(crate) fn is_damaged(&self) -> bool {
         self.get().flags & ffi::AV_FRAME_FLAG_CORRUPT != 0 || self.get().decode_error_flags != 0
@@ -193,6 +199,21 @@ impl AvFrame {
         let samples = unsafe { slice::from_raw_parts(data, length) };
         Plane::new(samples, stride, size)
     }
+}
+
+/// FFmpeg's name of a format of samples; none for a number that is none.
+pub(super) fn format_name(format: libc::c_int) -> Option<&'static str> {
+    if !(0..AVPixelFormat::AV_PIX_FMT_NB as libc::c_int).contains(&format) {
+        return None;
+    }
+    // SAFETY: a number below the count of formats is one of them, and the enum has its
+    // representation; the name is a constant of FFmpeg, or null.
+    let name = unsafe {
+        let name =
+            ffi::av_get_pix_fmt_name(std::mem::transmute::<libc::c_int, AVPixelFormat>(format));
+        if name.is_null() { None } else { Some(CStr::from_ptr(name)) }
+    };
+    name?.to_str().ok()
 }
 
 /// Formats whose name already says that luma uses 0 to 255.

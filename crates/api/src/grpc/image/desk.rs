@@ -74,6 +74,8 @@ struct State {
     stream: Option<Arc<StreamInfo>>,
     /// The newest picture's number in its stream.
     last_seq: Option<u64>,
+    sent_as: Option<&'static str>,
+    newest: Option<Arc<Shot>>,
 }
 
 /// Until when what is wanted.
@@ -133,6 +135,12 @@ impl Desk {
         }
     }
 
+    /// FFmpeg's name of the format that the newest picture was sent in. A stream's header
+    /// often does not tell it.
+    pub(super) fn sent_as(&self) -> Option<&'static str> {
+        self.state.lock().sent_as
+    }
+
     /// Brings pictures as long as somebody wants some.
     async fn serve(self: Arc<Self>) {
         let mut open: Option<(Rate, PictureFeed)> = None;
@@ -167,6 +175,7 @@ impl Desk {
         if wanted.is_none() {
             state.is_served = false;
             state.shelf.clear();
+            state.newest = None;
         }
         wanted
     }
@@ -191,6 +200,7 @@ impl Desk {
             }
         }
         state.last_seq = Some(seq);
+        state.sent_as = Some(picture.sent_as());
         state.number += 1;
         state.groups += u64::from(picture.is_keyframe());
         let shot = Arc::new(Shot {
@@ -202,8 +212,15 @@ impl Desk {
             came,
             frame: OnceCell::new(),
         });
+        let before = state.newest.replace(Arc::clone(&shot));
+        state.shelf.put(Arc::clone(&shot));
+        drop(state);
         self.news.send_replace(shot.number);
-        state.shelf.put(shot);
+        if before.is_some_and(|before| before.frame.initialized()) {
+            // Somebody took the one before and will come for this one: it is made while they
+            // are on their way.
+            tokio::spawn(async move { shot.frame().await.map(drop) });
+        }
     }
 }
 

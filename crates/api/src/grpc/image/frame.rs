@@ -39,7 +39,7 @@ pub(super) fn video_frame(
         keyframe: groups.cast_signed(),
         extradata: Bytes::new(),
         codec_name: info.map(|info| info.codec.to_owned()).unwrap_or_default(),
-        pix_fmt: info.and_then(StreamInfo::pixel_format).unwrap_or_default().to_owned(),
+        pix_fmt: picture.sent_as().to_owned(),
     })
 }
 
@@ -73,7 +73,7 @@ mod tests {
         /// Ticks that a stream can carry come back as they were.
         #[test]
         fn ticks_go_through_nanoseconds_and_back(
-            ticks in -(1i64 << 40)..1i64 << 40,
+            ticks in -(1i64 << 36)..1i64 << 36,
             denominator in prop::sample::select(vec![25, 1000, 12_800, 90_000, 1_000_000]),
         ) {
             let time = MediaTime::from_ticks(ticks, 1, denominator);

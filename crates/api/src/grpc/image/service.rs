@@ -127,6 +127,7 @@ impl Image for ImageService {
         };
         let (stream, ring) =
             self.handle.stream(&camera).map_err(|error| status::of_engine(&error))?;
+        let seen = self.latest.desks.desk(&camera).sent_as();
         let video_codec = stream.map(|info| {
             let size = info.size.unwrap_or_default();
             let extradata = bytes::Bytes::copy_from_slice(info.extradata());
@@ -134,7 +135,7 @@ impl Image for ImageService {
                 name: info.codec.to_owned(),
                 width: size.width.cast_signed(),
                 height: size.height.cast_signed(),
-                pix_fmt: info.pixel_format().unwrap_or_default().to_owned(),
+                pix_fmt: info.pixel_format().or(seen).unwrap_or_default().to_owned(),
                 extradata_size: i32::try_from(extradata.len()).unwrap_or(i32::MAX),
                 extradata,
                 long_name: info.codec_long_name().to_owned(),

@@ -9,7 +9,7 @@ const KEPT: usize = 4;
 
 /// A client that keeps up gets every picture in order as long as it is not older than this;
 /// pictures of bursts are not lost.
-const FRESH: Duration = Duration::from_millis(200);
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A picture on the shelf.
 pub(super) trait Shelved {
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(number(shelf.next(Some(6), false, now)), Some(7));
         assert_eq!(number(shelf.next(Some(2), false, now)), Some(8), "too far behind");
         let later = now + FRESH - Duration::from_millis(60);
-        assert_eq!(number(shelf.next(Some(5), false, later)), Some(7), "6 is too old");
+        assert_eq!(number(shelf.next(Some(5), false, later)), Some(7), "6 is no longer fresh");
         assert_eq!(number(shelf.next(Some(5), false, now + FRESH * 9)), Some(8));
     }
 

@@ -128,13 +128,14 @@ pub(super) async fn tell(
     }
 }
 
-/// Waits where a camera can't be had now, and ends where it is gone.
+/// Waits where a camera can't be had now, and ends where it is gone. A server that stops lets
+/// its cameras go first: then its word is the one that is heard.
 async fn rest(error: EngineError) -> Result<(), Status> {
-    if matches!(error, EngineError::NoCamera { .. }) {
-        return Err(status::of_engine(&error));
-    }
     sleep(RETRY).await;
-    Ok(())
+    match error {
+        EngineError::NoCamera { .. } => Err(status::of_engine(&error)),
+        _ => Ok(()),
+    }
 }
 
 async fn jpegs(
@@ -200,7 +201,9 @@ async fn pixels(
         teller.ready().await?;
         desk.want(keyframes_only);
         let Some(shot) = desk.next(last, keyframes_only, Instant::now() + WANT_EVERY).await else {
-            handle.stream(camera).map_err(|error| status::of_engine(&error))?;
+            if let Err(error) = handle.stream(camera) {
+                rest(error).await?;
+            }
             continue;
         };
         let missed = last.map_or(0, |last: u64| shot.number().saturating_sub(last + 1));
