@@ -84,6 +84,9 @@ impl Store {
                 segment.path
             )));
         }
+        // Not by itself: that it could not be committed, because the disk is full, would be
+        // told to nobody after the row was returned.
+        let mut transaction = self.begin().await?;
         let id: Option<i64> = sqlx::query_scalar(
             "INSERT INTO segments (camera, path, start_us, end_us, bytes, stream, follows, \
              complete) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
@@ -97,9 +100,10 @@ impl Store {
         .bind(&segment.stream)
         .bind(segment.follows)
         .bind(segment.complete)
-        .fetch_optional(&self.writer)
+        .fetch_optional(&mut *transaction)
         .await
         .map_err(|e| self.failed(&e))?;
+        transaction.commit().await.map_err(|e| self.failed(&e))?;
         id.ok_or_else(|| {
             StoreError::Invalid(format!("segment `{}` is already in the index", segment.path))
         })

@@ -33,6 +33,9 @@ const SETTLE_WITHIN: Duration = Duration::from_millis(500);
 /// again.
 const HEADROOM_PART: u64 = 50;
 
+/// And so many fragments as large as the one that found no space.
+const FRAGMENTS_AHEAD: u64 = 8;
+
 /// Rows looked at in one step.
 const STEP: u32 = 128;
 
@@ -168,11 +171,13 @@ impl Library {
         self.make_room(self.min_free)
     }
 
-    /// Makes some space on a disk that was found full. False where there is nothing to remove.
-    pub(super) fn make_some_room(&self) -> bool {
+    /// Makes some space on a disk that was found full when `bytes` were to be written. False
+    /// where there is nothing to remove.
+    pub(super) fn make_some_room(&self, bytes: usize) -> bool {
         let Ok(space) = Space::of(self.folder()) else { return false };
         let headroom = (space.total / HEADROOM_PART).clamp(1 << 20, 64 << 20);
-        self.make_room(self.min_free.max(headroom)).is_ok()
+        let soon = bytes as u64 * FRAGMENTS_AHEAD;
+        self.make_room(self.min_free.max(headroom).max(soon)).is_ok()
     }
 
     /// Removes the oldest footage of all cameras until `wanted` bytes are free, or nothing is

@@ -355,7 +355,7 @@ impl Tape {
         if let Err(error) = self.write(open, &fragment) {
             self.state.failed(&error.to_string());
             let can_retry = matches!(&error, TapeError::Disk { source, .. } if is_full(source));
-            if !(can_retry && self.library.make_some_room()) {
+            if !(can_retry && self.library.make_some_room(fragment.len())) {
                 return Err(error);
             }
             self.write(open, &fragment)?;
