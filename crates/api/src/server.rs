@@ -128,12 +128,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::get))
         .routes(routes!(events::clip))
         .routes(routes!(events::snapshot))
-        .routes(routes!(recordings::list))
-        .routes(routes!(recordings::film))
-        .routes(routes!(recordings::playlist))
-        .routes(routes!(recordings::file))
-        .routes(routes!(recordings::history))
-        .routes(routes!(recordings::picture))
+        .merge(footage_routes())
         .routes(routes!(counts::list))
         .routes(routes!(annotations::add))
         .routes(routes!(annotations::status))
@@ -145,6 +140,17 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(system::healthz))
         .routes(routes!(system::readyz))
         .routes(routes!(system::openapi))
+}
+
+/// Apart from the others: the frame of one function for all would be large.
+fn footage_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::film))
+        .routes(routes!(recordings::playlist))
+        .routes(routes!(recordings::file))
+        .routes(routes!(recordings::history))
+        .routes(routes!(recordings::picture))
 }
 
 /// The API's description in OpenAPI 3.1, as indented JSON.

@@ -64,8 +64,8 @@ impl Wishes {
             }
             News::Event(seq, event) if self.events && wants(&event.camera) => {
                 let snapshot = (self.pictured)(event);
-                let event = EventDto::new(*seq, event).with_links(snapshot, false);
-                Some(MessageDto::Event { event })
+                let event = EventDto::new(*seq, event).with_snapshot(snapshot);
+                Some(MessageDto::Event { event: Box::new(event) })
             }
             News::Analysis(_) | News::Event(..) => None,
         }

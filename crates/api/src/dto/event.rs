@@ -144,12 +144,16 @@ impl EventDto {
         }
     }
 
-    /// The same with the addresses of its picture and its footage, where there are such.
-    pub(crate) fn with_links(self, snapshot: bool, clip: bool) -> Self {
-        let link = |name: &str| format!("/api/v1/events/{}/{name}", self.id);
-        let snapshot = snapshot.then(|| link("snapshot.jpg"));
-        let clip = clip.then(|| link("clip.mp4"));
-        Self { snapshot, clip, ..self }
+    /// The same with the address of its picture, where there is one.
+    pub(crate) fn with_snapshot(mut self, there: bool) -> Self {
+        self.snapshot = there.then(|| format!("/api/v1/events/{}/snapshot.jpg", self.id));
+        self
+    }
+
+    /// The same with the address of its footage, where there is some.
+    pub(crate) fn with_clip(mut self, there: bool) -> Self {
+        self.clip = there.then(|| format!("/api/v1/events/{}/clip.mp4", self.id));
+        self
     }
 }
 

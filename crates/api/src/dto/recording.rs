@@ -89,7 +89,7 @@ impl SpanDto {
 }
 
 impl RecordingsDto {
-    pub(crate) fn new(camera: &CameraId, list: FootageList) -> Self {
+    pub(crate) fn new(camera: &CameraId, list: &FootageList) -> Self {
         let ranges = list.timeline.ranges.iter().map(|range| FootageRangeDto {
             span: SpanDto::new(range.from, range.to),
             bytes: range.bytes,

@@ -112,7 +112,8 @@ async fn with_links(handle: &Handle, events: Vec<StoredEvent>) -> ApiResult<Vec<
     // Whether there are pictures, the disk is asked.
     let linked = tokio::task::spawn_blocking(move || {
         let linked = events.iter().zip(clips).map(|(stored, clip)| {
-            EventDto::from(stored).with_links(handle.has_snapshot(&stored.event), clip)
+            let snapshot = handle.has_snapshot(&stored.event);
+            EventDto::from(stored).with_snapshot(snapshot).with_clip(clip)
         });
         linked.collect()
     });

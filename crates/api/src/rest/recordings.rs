@@ -96,7 +96,7 @@ pub(crate) async fn list(
 ) -> ApiResult<Json<RecordingsDto>> {
     let span = params::span(params.from.as_deref(), params.to.as_deref())?;
     let list = app.handle.recordings().list(&camera, span, SystemClock.wall()).await?;
-    Ok(Json(RecordingsDto::new(&camera, list)))
+    Ok(Json(RecordingsDto::new(&camera, &list)))
 }
 
 /// Footage as one file
