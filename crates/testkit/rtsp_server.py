@@ -32,6 +32,9 @@ parser.add_argument("--gop", type=int, default=15, help="pictures from keyframe 
 parser.add_argument("--size", default="320x240")
 parser.add_argument("--certificate", help="PEM file: speak rtsps:// only")
 parser.add_argument("--key", help="PEM file of the certificate's key")
+parser.add_argument(
+    "--alone", action="store_true", help="each client has a stream of its own, from its beginning"
+)
 options = parser.parse_args()
 
 Gst.init(None)
@@ -83,7 +86,7 @@ def new_factory():
     if options.audio:
         launch += f" audiotestsrc is-live=true ! {SOUNDS[options.audio]}"
     factory.set_launch(f"( {launch} )")
-    factory.set_shared(True)
+    factory.set_shared(not options.alone)
     if options.tcp_only:
         factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
     if options.udp_only:

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use omma_engine::EngineError;
+use omma_engine::annotations::AnnotationError;
+use omma_engine::{EngineError, FootageError};
 use omma_store::StoreError;
 use omma_types::{CameraId, ErrorKind};
 
@@ -153,6 +154,16 @@ impl ApiError {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, kind, message: message.into(), hint: None }
     }
 
+    /// A mistake of ours.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            kind: ErrorKind::Internal,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
     /// Somebody may not ask this.
     pub(crate) fn denied(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
@@ -199,6 +210,46 @@ impl From<EngineError> for ApiError {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self { status, kind, message, hint: None }
+    }
+}
+
+impl From<FootageError> for ApiError {
+    fn from(error: FootageError) -> Self {
+        let kind = error.kind();
+        let message = error.to_string();
+        let status = match error {
+            FootageError::Store(error) => return error.into(),
+            FootageError::None { .. } => StatusCode::NOT_FOUND,
+            FootageError::StreamChanged { .. } => StatusCode::CONFLICT,
+            FootageError::TooMuch { .. } => StatusCode::BAD_REQUEST,
+            FootageError::File { .. } | FootageError::Media(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if status.is_server_error() {
+            tracing::error!(error = message, "footage could not be given");
+        }
+        // What to do about it comes last in the engine's words.
+        let (message, hint) = match message.rsplit_once("; ") {
+            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+            None => (message, None),
+        };
+        Self { status, kind, message, hint }
+    }
+}
+
+impl From<AnnotationError> for ApiError {
+    fn from(error: AnnotationError) -> Self {
+        let kind = error.kind();
+        let message = error.to_string();
+        match error {
+            AnnotationError::Store(error) => error.into(),
+            AnnotationError::Invalid { .. } => Self::invalid(
+                message,
+                "none was accepted; see /api/v1/openapi.json for the fields of an annotation",
+            ),
+            AnnotationError::NoTarget | AnnotationError::Full { .. } | AnnotationError::Ending => {
+                Self::unavailable(kind, message)
+            }
+        }
     }
 }
 

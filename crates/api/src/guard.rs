@@ -260,6 +260,8 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use omma_engine::config::Scope;
+
     use super::*;
 
     #[test]
@@ -292,5 +294,46 @@ mod tests {
         assert!(!check(Some("http://cam.example")));
         assert!(!check(Some("http://evil.example:8080")));
         assert!(!check(Some("null")));
+    }
+
+    #[test]
+    fn every_route_needs_what_it_does() {
+        for (method, path, need) in [
+            (Method::GET, "/healthz", Need::Nothing),
+            (Method::GET, "/readyz", Need::Nothing),
+            (Method::GET, "/metrics", Need::METRICS),
+            (Method::GET, "/", Need::READ),
+            (Method::GET, "/api/v1/annotations", Need::READ),
+            (Method::POST, "/api/v1/annotations", Need::ANNOTATE),
+            (Method::PUT, "/api/v1/cameras/door", Need::CONTROL),
+            (Method::DELETE, "/api/v1/cameras/door", Need::CONTROL),
+            (Method::OPTIONS, "/", Need::CONTROL),
+        ] {
+            assert_eq!(web_needs(&method, path), need, "{method} {path}");
+        }
+        for (path, need) in [
+            ("/grpc.health.v1.Health/Check", Need::Nothing),
+            ("/chrys.cloud.videostreaming.v1beta1.Image/VideoLatestImage", Need::READ),
+            ("/chrys.cloud.videostreaming.v1beta1.Image/Annotate", Need::ANNOTATE),
+            ("/chrys.cloud.videostreaming.v1beta1.Image/Proxy", Need::CONTROL),
+            ("/chrys.cloud.videostreaming.v1beta1.Image/Storage", Need::CONTROL),
+            ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Need::READ),
+            ("", Need::READ),
+        ] {
+            assert_eq!(grpc_needs(&Method::POST, path), need, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_grpc_is_told_in_its_headers() {
+        let refusal = Refusal::MissingScope { token: "tür".to_owned(), needed: &[Scope::Control] };
+        let response = grpc_refusal(&refusal);
+        assert_eq!(response.status(), 200);
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "application/grpc");
+        assert_eq!(header("grpc-status"), "7");
+        let message = header("grpc-message");
+        assert!(message.starts_with("the token `t%C3%BCr` does not"), "{message}");
+        assert_eq!(grpc_refusal(&Refusal::WrongToken).headers()["grpc-status"], "16");
     }
 }

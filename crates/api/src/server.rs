@@ -14,16 +14,17 @@ use omma_engine::{Config, Handle};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use utoipa::OpenApi as _;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
-use crate::guard::{Guard, chrysalis_needs, web_needs};
+use crate::guard::{Guard, chrysalis_needs, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{cameras, counts, events, setup, system};
+use crate::rest::{annotations, cameras, counts, events, recordings, setup, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -75,14 +76,43 @@ impl Ending {
                        the picture, x running right and y running down.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    modifiers(&Security),
     tags(
         (name = "cameras", description = "How each camera does, what it sees and has counted"),
         (name = "events", description = "What happened, and how often"),
+        (name = "recordings", description = "Footage: when there is some, and the footage itself"),
+        (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
     )
 )]
 struct Description;
+
+/// How to authenticate, for the description. Which scope a route needs is `guard::web_needs`.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = |scheme, text: &str| {
+            SecurityScheme::Http(
+                HttpBuilder::new().scheme(scheme).description(Some(text.to_owned())).build(),
+            )
+        };
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme(
+            "token",
+            scheme(HttpAuthScheme::Bearer, "One of `auth.tokens` of the configuration"),
+        );
+        components.add_security_scheme(
+            "password",
+            scheme(HttpAuthScheme::Basic, "The token as the password, under any name"),
+        );
+        let needs = |name: &str| SecurityRequirement::new::<_, _, String>(name, []);
+        // Where no tokens are configured, nothing is needed.
+        api.security =
+            Some(vec![SecurityRequirement::default(), needs("token"), needs("password")]);
+    }
+}
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
@@ -96,7 +126,18 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
+        .routes(routes!(events::clip))
+        .routes(routes!(events::snapshot))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::film))
+        .routes(routes!(recordings::playlist))
+        .routes(routes!(recordings::file))
+        .routes(routes!(recordings::history))
+        .routes(routes!(recordings::picture))
         .routes(routes!(counts::list))
+        .routes(routes!(annotations::add))
+        .routes(routes!(annotations::status))
+        .routes(routes!(annotations::revive))
         .routes(routes!(socket::open))
         .routes(routes!(live::live))
         .routes(routes!(live::snapshot))
@@ -125,6 +166,8 @@ fn web_routes(app: App) -> Router {
 pub struct Ports {
     http: Port,
     chrysalis: Option<Port>,
+    /// With whether a camera's name that there is not is a mistake.
+    grpc: Option<(Port, bool)>,
     conf: Conf,
     data_dir: PathBuf,
 }
@@ -143,7 +186,16 @@ impl Ports {
             }
             None => None,
         };
-        Ok(Self { http, chrysalis, conf: Conf::default(), data_dir: config.data_dir.clone() })
+        let grpc = match &config.grpc {
+            Some(grpc) => {
+                let (listener, tokens) = (&grpc.listener, &config.tokens);
+                let port = Port::open("grpc", listener, tokens, Protocol::Http2).await?;
+                Some((port, grpc.strict))
+            }
+            None => None,
+        };
+        let (conf, data_dir) = (Conf::default(), config.data_dir.clone());
+        Ok(Self { http, grpc, chrysalis, conf, data_dir })
     }
 
     /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
@@ -160,6 +212,11 @@ impl Ports {
     /// The one for people.
     pub fn http(&self) -> &Port {
         &self.http
+    }
+
+    /// The one for programs that speak gRPC, where the configuration wants it.
+    pub fn grpc(&self) -> Option<&Port> {
+        self.grpc.as_ref().map(|(port, _)| port)
     }
 }
 
@@ -182,7 +239,7 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
-    let Ports { http, chrysalis: chrysalis_port, conf, data_dir } = ports;
+    let Ports { http, grpc, chrysalis: chrysalis_port, conf, data_dir } = ports;
     renewals.push(Renewal::new(&http, |config| Some(&config.http)));
     let metrics = handle.port_metrics(http.name());
     let guard = Guard::new(&http, Arc::clone(&access), metrics.clone(), web_needs);
@@ -193,6 +250,15 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         let guard = Guard::new(&port, Arc::clone(&access), metrics.clone(), chrysalis_needs);
         let routes = chrysalis::routes(handle.clone(), data_dir, &conf);
         servers.spawn(port.answer(guard.protect_chrysalis(routes), metrics, ending.clone()));
+    }
+
+    if let Some((grpc, strict)) = grpc {
+        renewals.push(Renewal::new(&grpc, |config| config.grpc.as_ref().map(|g| &g.listener)));
+        let metrics = handle.port_metrics(grpc.name());
+        let guard = Guard::new(&grpc, Arc::clone(&access), metrics.clone(), grpc_needs);
+        tracing::info!(address = %grpc.address(), "gRPC is ready");
+        let services = crate::grpc::services(handle.clone(), strict, ending.clone()).await;
+        servers.spawn(grpc.answer(guard.protect_grpc(services), metrics, ending.clone()));
     }
 
     let mut renewing = pin!(renew(renewals, &access, &handle, config));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use omma_engine::config::TlsConfig;
 use omma_types::{ErrorKind, WallTime};
 use rustls::RootCertStore;
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
 use tokio_rustls::TlsAcceptor;

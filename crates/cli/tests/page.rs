@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use omma_testkit::{Browser, Omma, Server, Shot, ffmpeg, gray_pictures, probe};
+use omma_testkit::{Browser, Omma, Server, Shot, ffmpeg, get, gray_pictures, probe};
 
 const CONFIG: &str = "version: 1
 data_dir: store
@@ -19,9 +19,17 @@ cameras:
   gone: { url: missing.mp4 }
 ";
 
+const TOKEN: &str = "a-token-for-the-browser";
+
 fn server(dir: &Path) -> Server {
-    std::fs::write(dir.join("omma.yaml"), CONFIG).unwrap();
-    let server = Server::start(Omma::new(env!("CARGO_BIN_EXE_omma"), dir).args("run"), "omma");
+    server_with(dir, "")
+}
+
+/// `more` is added to the configuration.
+fn server_with(dir: &Path, more: &str) -> Server {
+    std::fs::write(dir.join("omma.yaml"), format!("{CONFIG}{more}")).unwrap();
+    let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir).args("run");
+    let server = Server::start(omma, "omma").with_token(TOKEN);
     server.when_camera("front-door", |c| c["frames"]["analysed"].as_u64() > Some(20));
     server.when_camera("gone", |camera| camera["state"] == "offline");
     server
@@ -56,6 +64,25 @@ fn the_status_page_shows_cameras_and_why_one_is_away() {
         std::fs::copy(&shot.picture, Path::new(&keep).join("page.png")).unwrap();
     }
     assert!(levels(&shot, "iw:ih/2:0:0") > 60, "the page is empty: no live picture on it");
+}
+
+/// A browser that was told the token once sends it with everything that the page asks for.
+#[test]
+fn the_status_page_works_with_a_token_as_the_password() {
+    let Some(browser) = Browser::find() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let auth = format!("auth: {{ tokens: [{{ name: b, token: {TOKEN}, scopes: [read] }}] }}\n");
+    let server = server_with(dir.path(), &auth);
+    let address = format!("http://me:{TOKEN}@127.0.0.1:{}/", server.port());
+    let shot = browser.look(&address, dir.path(), Duration::from_secs(5));
+    for words in ["front-door", "online", "no such file"] {
+        assert!(shot.dom.contains(words), "`{words}` is not on the page: {}", shot.dom);
+    }
+    // Events come by WebSocket alone.
+    assert!(shot.dom.contains("<div class=\"where\">gone</div>"), "no events: {}", shot.dom);
+    assert!(levels(&shot, "iw:ih/2:0:0") > 60, "the page is empty: no live picture on it");
+    // Without it there is nothing to see: the browser would ask its user.
+    assert_eq!(get(server.port(), "/").unwrap().status, 401);
 }
 
 #[test]

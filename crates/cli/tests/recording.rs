@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use omma_testkit::{Omma, Ran, SOON, Server, eventually, ffmpeg};
+use omma_testkit::{Omma, Ran, SOON, Server, eventually, ffmpeg, skipped};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_omma");
 
@@ -201,4 +201,125 @@ fn killed_at_any_moment_it_loses_less_than_a_second_and_needs_nobody() {
         losses.last().unwrap_or(&0.0),
         losses.get(losses.len() / 2).unwrap_or(&0.0)
     );
+}
+
+#[test]
+fn index_and_files_are_compared_and_made_to_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert!(check(dir).refusal().contains("omma.yaml"));
+    let text = "version: 1\ndata_dir: store\nhttp: { listen: '127.0.0.1:0' }\n\
+        recordings: { dir: ./recordings, min_free: 1MB }\ncameras:\n  \
+        street: { url: 'sim:street?size=320x240&fps=10', record: { mode: always, segment: 1s } }\n";
+    std::fs::write(dir.join("omma.yaml"), text).unwrap();
+    assert!(check(dir).refusal().contains("has omma run yet"));
+    let server = start(dir, "omma");
+    let recordings = dir.join("recordings");
+    eventually("some files", SOON, || match files(&recordings).len() {
+        0..4 => Err(server.log()),
+        _ => Ok(()),
+    });
+    // What is being written is no mistake, and nobody else may touch it.
+    when_agreed(dir);
+    let repair = || Omma::new(PROGRAM, dir).args("recordings check --repair").run();
+    assert!(repair().refusal().contains("another omma"));
+    server.end("TERM");
+    assert_eq!(check(dir).code, Some(0));
+
+    let all: Vec<PathBuf> = files(&recordings).into_iter().collect();
+    std::fs::remove_file(&all[0]).unwrap();
+    let bytes = std::fs::read(&all[1]).unwrap();
+    std::fs::write(&all[1], &bytes[..bytes.len() - 1]).unwrap();
+    let stranger = all[2].with_file_name("23-59-59.000Z.mp4");
+    std::fs::copy(&all[2], &stranger).unwrap();
+    std::fs::write(all[2].with_file_name("23-59-59.001Z.mp4"), "rubbish").unwrap();
+    let said = check(dir);
+    assert!(said.refusal().contains("4 files do not agree"), "{said:?}");
+    assert!(said.out.contains("there is no such file"), "{}", said.out);
+    assert!(said.out.contains("is not as long as"), "{}", said.out);
+    assert!(said.out.contains("23-59-59.000Z.mp4 is not in the index"), "{}", said.out);
+    assert!(said.out.contains("23-59-59.001Z.mp4 is no readable recording"), "{}", said.out);
+    let said = repair().ok();
+    assert!(said.out.contains("set aside as .broken"), "{}", said.out);
+    assert!(check(dir).ok().out.lines().count() <= 2);
+    assert_eq!(complaints(&all[1]), "");
+}
+
+/// A file system of 64 MB in memory; none, with the reason printed, where that is not allowed.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: PathBuf) -> Option<Self> {
+        std::fs::create_dir_all(&at).unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"])
+            .arg(&at)
+            .output()
+            .unwrap();
+        if !mount.status.success() {
+            let reason = String::from_utf8_lossy(&mount.stderr).into_owned();
+            skipped(format!("no file system of 64 MB: {}", reason.trim()));
+            return None;
+        }
+        Some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // A process that was killed a moment ago may still hold it.
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+#[test]
+fn four_cameras_fill_a_disk_of_64_mb_and_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let Some(disk) = SmallDisk::mount(dir.join("disk")) else { return };
+    ffmpeg(
+        dir,
+        "-f lavfi -i nullsrc=size=320x240:rate=25:duration=4,geq=random(1)*255:128:128 \
+         -c:v libx264 -preset ultrafast -qp 4 -g 25 -bf 0 -pix_fmt yuv420p noise.mp4",
+    );
+    let camera = "url: noise.mp4, loop: true, record: { mode: always, segment: 2s }";
+    let cameras: String = (1..=4).map(|n| format!("  c{n}: {{ {camera} }}\n")).collect();
+    // The index is on the full disk as well.
+    let text = format!(
+        "version: 1\ndata_dir: disk/store\nhttp: {{ listen: '127.0.0.1:0' }}\n\
+         recordings: {{ dir: disk/recordings, min_free: 1MB }}\ncameras:\n{cameras}"
+    );
+    std::fs::write(dir.join("omma.yaml"), text).unwrap();
+    let server = start(dir, "omma");
+    let recorded = |n: usize| {
+        let series = format!("omma_recorded_bytes_total{{camera=\"c{n}\"}}");
+        server.metric(&series).unwrap_or(0.0)
+    };
+    let first = eventually("a first file", SOON, || {
+        files(&disk.0).into_iter().next().ok_or_else(|| server.log())
+    });
+    for goal in [60e6, 120e6, 180e6] {
+        eventually("footage for the disk three times over", SOON, || {
+            let all: f64 = (1..=4).map(recorded).sum();
+            if all >= goal { Ok(()) } else { Err(format!("{all} of {goal}: {}", server.log())) }
+        });
+    }
+    assert!(!first.exists(), "the oldest goes first");
+    for n in 1..=4 {
+        let before = recorded(n);
+        eventually("each camera to be recorded on and on", SOON, || {
+            if recorded(n) > before { Ok(()) } else { Err(format!("c{n}: {}", server.log())) }
+        });
+    }
+    let (code, _, log) = server.end("TERM");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+    let ran = Omma::new(PROGRAM, dir).args("recordings check --repair").run().ok();
+    println!("{}", ran.out);
+    let whole: Vec<PathBuf> = files(&disk.0).into_iter().collect();
+    let bytes: u64 = whole.iter().map(|file| file.metadata().unwrap().len()).sum();
+    assert!(bytes > 40_000_000, "{bytes} bytes of the disk are used");
+    for file in whole {
+        assert_eq!(complaints(&file), "", "{}", file.display());
+    }
 }

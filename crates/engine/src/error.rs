@@ -63,6 +63,9 @@ pub enum EngineError {
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] omma_store::StoreError),
+    /// A system that is to be told can't be.
+    #[error(transparent)]
+    Bus(#[from] omma_bus::BusError),
     /// Two rules of a camera can't stand beside each other.
     #[error("camera `{camera}`: {source}")]
     Rule {
@@ -130,6 +133,7 @@ impl EngineError {
             Self::Media(error) => error.kind(),
             Self::Infer(error) => error.kind(),
             Self::Store(error) => error.kind(),
+            Self::Bus(error) => error.kind(),
             Self::System { .. } => ErrorKind::Internal,
         }
     }

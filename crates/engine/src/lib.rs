@@ -10,12 +10,14 @@
 
 mod analyst;
 pub mod analyze;
+pub mod annotations;
 mod backoff;
 mod camera;
 pub mod config;
 mod demand;
 mod error;
 mod feed;
+mod forgetting;
 mod handle;
 mod live;
 mod models;
@@ -28,6 +30,7 @@ mod record;
 mod scene;
 mod schedule;
 mod shared;
+mod snapshot;
 mod source;
 mod status;
 mod stream;
@@ -45,7 +48,11 @@ pub use models::Models;
 pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
-pub use record::{CheckReport, Finding, RecordingStatus, Recordings, Trouble};
+pub use record::{
+    CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
+    RecordingStatus, Recordings, Timeline, Trouble,
+};
+pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

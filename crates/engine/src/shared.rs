@@ -10,11 +10,14 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::Config;
+use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::record::{Library, Upkeep};
+use crate::snapshot::Snapshots;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
 use crate::writer::{EventSender, Writer};
@@ -40,7 +43,10 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
     pub(crate) library: Arc<Library>,
+    pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) upkeep: Upkeep,
+    pub(crate) annotations: Annotations,
+    pub(crate) forgetting: Option<Forgetting>,
 }
 
 impl Shared {

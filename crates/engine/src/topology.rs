@@ -9,15 +9,18 @@ use omma_types::CameraId;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::config::{CameraConfig, Config};
 use crate::error::EngineError;
+use crate::forgetting::Forgetting;
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
+use crate::snapshot::Snapshots;
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
 use crate::writer::Writer;
@@ -63,6 +66,11 @@ impl Engine {
             tokio::runtime::Handle::current(),
         ));
         let upkeep = Upkeep::start(&library)?;
+        let snapshots = Snapshots::start(library.recordings().clone())?;
+        let annotations =
+            Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
+                .await?;
+        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -73,7 +81,10 @@ impl Engine {
             pool,
             writer,
             library,
+            snapshots,
             upkeep,
+            annotations,
+            forgetting,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
@@ -101,8 +112,11 @@ impl Engine {
             }
             shared.pool.stop();
             shared.upkeep.stop();
+            shared.snapshots.stop();
             drop(cameras);
             shared.writer.stop();
+            shared.annotations.stop();
+            shared.forgetting.iter().for_each(Forgetting::stop);
         });
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");

@@ -10,10 +10,12 @@
 //! outlives its deadline, and [`Stop`] ends any wait.
 
 mod av;
+mod boxes;
 mod decoder;
 mod encoder;
 mod error;
 mod fragment;
+mod hardware;
 mod packet;
 mod pusher;
 mod ring;
@@ -23,9 +25,11 @@ mod stop;
 mod timing;
 mod writer;
 
-pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
+pub use boxes::{Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind};
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, PictureKind, Skip};
 pub use error::MediaError;
 pub use fragment::FragmentMuxer;
+pub use hardware::{Hardware, HardwareUse};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;
 pub use ring::GopRing;

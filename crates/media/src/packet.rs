@@ -62,6 +62,16 @@ impl StreamInfo {
         self.parameters.extradata()
     }
 
+    /// FFmpeg's name of the pictures' format, e.g. `yuv420p`, where the header tells it.
+    pub fn pixel_format(&self) -> Option<&'static str> {
+        self.parameters.pixel_format()
+    }
+
+    /// FFmpeg's name of the codec for people, e.g. `H.264 / AVC / MPEG-4 AVC / MPEG-4 part 10`.
+    pub fn codec_long_name(&self) -> &'static str {
+        self.parameters.codec_long_name()
+    }
+
     /// 16 hexadecimal digits over all that must not change within one file: codec, its
     /// header, size, and the same of the sound where its packets are read. Packets of streams
     /// with equal fingerprints can follow each other in one file.

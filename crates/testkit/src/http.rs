@@ -76,7 +76,16 @@ impl Stream {
 /// # Errors
 /// Nobody listens, or the connection broke.
 pub fn stream(port: u16, path: &str) -> std::io::Result<Stream> {
-    ask(port, "GET", path, "", &[])
+    stream_with(port, path, None)
+}
+
+/// The same with a token.
+///
+/// # Errors
+/// Nobody listens, or the connection broke.
+pub(crate) fn stream_with(port: u16, path: &str, token: Option<&str>) -> std::io::Result<Stream> {
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+    ask(port, "GET", path, &token.unwrap_or_default(), &[])
 }
 
 /// Sends a request and reads the answer's head.
@@ -101,7 +110,15 @@ fn ask(port: u16, method: &str, path: &str, headers: &str, body: &[u8]) -> std::
 /// # Errors
 /// Nobody listens, or the connection broke.
 pub fn get(port: u16, path: &str) -> std::io::Result<Answer> {
-    whole(stream(port, path)?)
+    get_with(port, path, None)
+}
+
+/// The same with a token.
+///
+/// # Errors
+/// Nobody listens, or the connection broke.
+pub(crate) fn get_with(port: u16, path: &str, token: Option<&str>) -> std::io::Result<Answer> {
+    whole(stream_with(port, path, token)?)
 }
 
 /// Sends JSON to `127.0.0.1:port`, e.g. with the method `POST`.

@@ -7,9 +7,11 @@
 
 mod browser;
 mod data;
+mod fault;
 mod film;
 mod http;
 mod program;
+mod receiver;
 mod rtmp;
 mod rtsp;
 mod server;
@@ -17,9 +19,11 @@ mod wait;
 
 pub use browser::{Browser, Shot};
 pub use data::{Data, data, ort_library, skipped};
+pub use fault::{Condition, Cut, FaultyNetwork, Link, Outage, Schedule};
 pub use film::{Film, ffmpeg, ffprobe, gray_pictures, probe};
 pub use http::{Answer, Stream, free_port, get, send, stream};
 pub use program::{Omma, Ran};
+pub use receiver::{Reaction, Received, Receiver};
 pub use rtmp::RtmpServer;
 pub use rtsp::RtspCamera;
 pub use server::Server;

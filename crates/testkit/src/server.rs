@@ -13,6 +13,7 @@ use crate::wait::{SOON, eventually};
 pub struct Server {
     process: Process,
     port: u16,
+    token: Option<String>,
 }
 
 impl Server {
@@ -22,22 +23,37 @@ impl Server {
     /// # Panics
     /// When it ends or does not get ready.
     pub fn start(omma: Omma, name: &str) -> Self {
+        Self::start_at(omma, name, "127.0.0.1")
+    }
+
+    /// The same for one that listens on `address`.
+    ///
+    /// # Panics
+    /// When it ends or does not get ready.
+    pub fn start_at(omma: Omma, name: &str, address: &str) -> Self {
+        let begin = format!("http://{address}:");
         let mut process = omma.start(name);
         let port = eventually("the server's address", SOON, || {
             let said = format!("{}{}", process.out(), process.err());
             if let Some(status) = process.child.try_wait().expect("the server's state") {
                 panic!("the server ended with {status}: {said}");
             }
-            let after = said.split("http://127.0.0.1:").nth(1);
+            let after = said.split(&begin).nth(1);
             let port = after.and_then(|rest| rest.split('/').next()).and_then(|p| p.parse().ok());
             port.ok_or(said)
         });
-        let server = Self { process, port };
+        let server = Self { process, port, token: None };
         eventually("/readyz", SOON, || match http::get(port, "/readyz") {
             Ok(answer) if answer.status == 200 => Ok(()),
             other => Err(format!("{other:?}")),
         });
         server
+    }
+
+    /// The same, asked with a token from now on.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self }
     }
 
     /// Where it listens.
@@ -55,7 +71,8 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub fn get(&self, path: &str) -> Answer {
-        http::get(self.port, path).unwrap_or_else(|error| panic!("{path}: {error}; {}", self.log()))
+        http::get_with(self.port, path, self.token.as_deref())
+            .unwrap_or_else(|error| panic!("{path}: {error}; {}", self.log()))
     }
 
     /// Its answer to GET as it comes.
@@ -63,7 +80,8 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub fn stream(&self, path: &str) -> Stream {
-        http::stream(self.port, path).unwrap_or_else(|error| panic!("{path}: {error}"))
+        http::stream_with(self.port, path, self.token.as_deref())
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Its successful answer to GET as JSON.

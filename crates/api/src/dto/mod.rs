@@ -4,13 +4,19 @@
 //! 1970 for programs. Positions are fractions of the picture: x runs right, y runs down.
 
 mod analysis;
+mod annotation;
 mod camera;
 mod count;
 mod event;
 mod message;
+mod recording;
 mod settings;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
+pub use annotation::{
+    AcceptedAnnotationDto, AcceptedAnnotationsDto, AnnotationBoxDto, AnnotationDto, AnnotationsDto,
+    AnnotationsStatusDto, CoordinateDto, DeliveryFailureDto, LocationDto, RevivedAnnotationsDto,
+};
 pub use camera::{
     CameraDto, CamerasDto, CountsDto, DetectorDto, FramesDto, LineCountsDto, LineDto, LinksDto,
     StreamDto, ZoneCountsDto, ZoneDto,
@@ -18,6 +24,7 @@ pub use camera::{
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
+pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
 pub use settings::{
     CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,
     PassThroughChangeDto, PassThroughDto, PassThroughSettingsDto, RecordSettingsDto,

@@ -223,7 +223,8 @@ impl Check<'_> {
                 rows.iter().map(|row| (row.path.as_str(), row)).collect();
             for (path, named) in &files {
                 self.report.files += 1;
-                if !known.contains_key(path.as_str()) && !(is_busy && named.start >= young) {
+                let is_known = known.contains_key(path.as_str());
+                if !is_known && (!is_busy || named.start < young) {
                     self.without_row(path, named)?;
                 }
             }

@@ -260,7 +260,7 @@ impl Worker {
             let due = self.tape.due().map_or(TURN, |due| due.saturating_duration_since(now));
             if now.saturating_duration_since(heard) >= SILENCE {
                 heard = now;
-                self.tape.pause(now)?;
+                self.tape.end(now)?;
             }
             match feed.wait(due.min(TURN)) {
                 Waited::Got(Parcel::Stream(info)) => {

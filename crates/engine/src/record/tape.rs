@@ -131,11 +131,11 @@ impl Tape {
     pub(super) fn stream(&mut self, info: Arc<StreamInfo>, now: Instant) -> Result<(), TapeError> {
         let is_same = self.stream.as_ref().is_some_and(|old| Arc::ptr_eq(&old.info, &info));
         if !is_same {
-            self.end(now)?;
-            self.plan.interrupt();
+            let ended = self.end(now);
             self.may_follow = false;
             let fingerprint = info.fingerprint();
             self.stream = Some(Stream { info, fingerprint });
+            return ended;
         }
         Ok(())
     }
@@ -149,7 +149,6 @@ impl Tape {
             "packets were not recorded because the disk is slow"
         );
         let ended = self.end(now);
-        self.plan.interrupt();
         self.may_follow = false;
         ended
     }
@@ -239,16 +238,11 @@ impl Tape {
         self.open.as_ref().is_some_and(|open| open.file.is_some())
     }
 
-    /// The camera is silent: nobody shall wait for its file to end.
-    pub(super) fn pause(&mut self, now: Instant) -> Result<(), TapeError> {
-        let ended = self.end(now);
+    /// Writes what is gathered and finishes the file. The next one begins at the next keyframe
+    /// that is not on disk yet.
+    pub(super) fn end(&mut self, now: Instant) -> Result<(), TapeError> {
         self.plan.interrupt();
         self.may_follow = true;
-        ended
-    }
-
-    /// Writes what is gathered and finishes the file.
-    pub(super) fn end(&mut self, now: Instant) -> Result<(), TapeError> {
         let before = self.close(now);
         self.closing = self.open.take();
         before.and(self.close(now))
@@ -263,8 +257,8 @@ impl Tape {
         kept.and(self.finish(open))
     }
 
-    /// Finishes the file as it is on disk. The next one begins at the next keyframe that is not
-    /// on disk yet.
+    /// Finishes the file as it is on disk, after a failure. The next one begins as after
+    /// [`Self::end`].
     pub(super) fn interrupt(&mut self) {
         // What is gathered can't be written, or follows a mistake.
         for open in [self.closing.take(), self.open.take()].into_iter().flatten() {

@@ -124,7 +124,8 @@ impl Lab {
         self.writer.stop();
         let page = self.runtime.block_on(self.store.events(&EventQuery::default())).unwrap();
         let mut states = Vec::new();
-        for stored in page.events {
+        // The newest come first.
+        for stored in page.events.into_iter().rev() {
             if let EventKind::RecordingState { state, reason } = stored.event.kind {
                 states.push((state, reason));
             }

@@ -9,6 +9,7 @@ use omma_imaging::{ColorMatrix, ColorRange, Plane, YuvView};
 use omma_types::Size;
 
 use super::AvError;
+use crate::PictureKind;
 
 pub(crate) struct AvFrame(NonNull<ffi::AVFrame>);
 
@@ -107,6 +108,19 @@ impl AvFrame {
 
     pub(crate) fn set_pts(&mut self, ticks: i64) {
         self.get_mut().pts = ticks;
+    }
+
+    /// What it is built on. Formats that know no such thing keep every picture whole.
+    pub(crate) fn kind(&self) -> PictureKind {
+        use ffi::AVPictureType::{
+            AV_PICTURE_TYPE_B, AV_PICTURE_TYPE_BI, AV_PICTURE_TYPE_P, AV_PICTURE_TYPE_S,
+            AV_PICTURE_TYPE_SP,
+        };
+        match self.get().pict_type {
+            AV_PICTURE_TYPE_P | AV_PICTURE_TYPE_S | AV_PICTURE_TYPE_SP => PictureKind::P,
+            AV_PICTURE_TYPE_B | AV_PICTURE_TYPE_BI => PictureKind::B,
+            _ => PictureKind::I,
+        }
     }
 
     /// Whether the decoder had to guess parts of it.
