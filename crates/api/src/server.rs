@@ -171,9 +171,9 @@ fn web_routes(app: App) -> Router {
 /// All ports of a configuration, listened on. Nobody is answered before [`serve`].
 pub struct Ports {
     http: Port,
+    chrysalis: Option<Port>,
     /// With whether a camera's name that there is not is a mistake.
     grpc: Option<(Port, bool)>,
-    chrysalis: Option<Port>,
     conf: Conf,
     data_dir: PathBuf,
 }
@@ -186,6 +186,12 @@ impl Ports {
     /// everybody; when certificates can't be used. The text says what to do.
     pub async fn open(config: &Config) -> Result<Self, ServeError> {
         let http = Port::open("http", &config.http, &config.tokens, Protocol::Http1).await?;
+        let chrysalis = match &config.chrysalis {
+            Some(listener) => {
+                Some(Port::open("chrysalis", listener, &config.tokens, Protocol::Http1).await?)
+            }
+            None => None,
+        };
         let grpc = match &config.grpc {
             Some(grpc) => {
                 let (listener, tokens) = (&grpc.listener, &config.tokens);
@@ -194,13 +200,8 @@ impl Ports {
             }
             None => None,
         };
-        let chrysalis = match &config.chrysalis {
-            Some(listener) => {
-                Some(Port::open("chrysalis", listener, &config.tokens, Protocol::Http1).await?)
-            }
-            None => None,
-        };
-        Ok(Self { http, grpc, chrysalis, conf: Conf::default(), data_dir: config.data_dir.clone() })
+        let (conf, data_dir) = (Conf::default(), config.data_dir.clone());
+        Ok(Self { http, grpc, chrysalis, conf, data_dir })
     }
 
     /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
