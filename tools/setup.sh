@@ -13,7 +13,7 @@ build_packages=(
   libswresample-dev libswscale-dev libturbojpeg0-dev
 )
 test_packages=(
-  chromium curl ffmpeg
+  chromium curl ffmpeg nginx-light libnginx-mod-rtmp openssl python3-venv
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly python3-gi
 )
@@ -45,6 +45,7 @@ install_rust() {
 # ONNX Runtime's library comes out of its official Python wheel; without it Omma uses the
 # engine that is built in.
 onnxruntime_version=1.31.1
+grpcio_version=1.85.1
 install_onnxruntime() {
   local dir=.setup/onnxruntime
   [ -e "$dir/libonnxruntime.so.$onnxruntime_version" ] && return
@@ -69,11 +70,25 @@ os.remove(wheel)
 PYTHON
 }
 
+# Google's own gRPC for Python, whose clients the tests are.
+install_grpc() {
+  [ -x .setup/grpc/bin/python ] && .setup/grpc/bin/python -c 'import grpc_tools' 2>/dev/null && return
+  echo "setup: fetching gRPC for Python"
+  rm -rf .setup/grpc
+  python3 -m venv .setup/grpc
+  .setup/grpc/bin/pip install -q "grpcio==$grpcio_version" "grpcio-tools==$grpcio_version" \
+    "grpcio-health-checking==$grpcio_version" "grpcio-reflection==$grpcio_version" ||
+    echo "setup: gRPC for Python cannot be had here; its tests will be skipped"
+}
+
 install_packages "${build_packages[@]}"
 install_rust
 install_onnxruntime
 case "$purpose" in
-  test) install_packages "${test_packages[@]}" ;;
+  test)
+    install_packages "${test_packages[@]}"
+    install_grpc
+    ;;
   bench)
     install_packages ffmpeg python3-venv
     # Python's own ONNX Runtime is the baseline of inference.

@@ -32,6 +32,9 @@ parser.add_argument("--gop", type=int, default=15, help="pictures from keyframe 
 parser.add_argument("--size", default="320x240")
 parser.add_argument("--certificate", help="PEM file: speak rtsps:// only")
 parser.add_argument("--key", help="PEM file of the certificate's key")
+parser.add_argument(
+    "--alone", action="store_true", help="each client has a stream of its own, from its beginning"
+)
 options = parser.parse_args()
 
 Gst.init(None)
@@ -59,7 +62,9 @@ def encoder():
     if options.codec == "h265":
         extra = f"bframes={options.b_frames}:log-level=0:pools=1:frame-threads=1"
         return f'x265enc {common} option-string="{extra}"'
-    return f"x264enc {common} bframes={options.b_frames} b-adapt=false threads=1"
+    # Left to themselves, encoder and payloader agree on the profile without B-frames.
+    profile = " ! video/x-h264,profile=main" if options.b_frames else ""
+    return f"x264enc {common} bframes={options.b_frames} b-adapt=false threads=1{profile}"
 
 
 def pictures():
@@ -83,7 +88,7 @@ def new_factory():
     if options.audio:
         launch += f" audiotestsrc is-live=true ! {SOUNDS[options.audio]}"
     factory.set_launch(f"( {launch} )")
-    factory.set_shared(True)
+    factory.set_shared(not options.alone)
     if options.tcp_only:
         factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
     if options.udp_only:

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use omma_engine::EngineError;
 use omma_engine::annotations::AnnotationError;
+use omma_engine::{EngineError, FootageError};
 use omma_store::StoreError;
 use omma_types::{CameraId, ErrorKind};
 
@@ -154,6 +154,16 @@ impl ApiError {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, kind, message: message.into(), hint: None }
     }
 
+    /// A mistake of ours.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            kind: ErrorKind::Internal,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
     /// Somebody may not ask this.
     pub(crate) fn denied(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
@@ -195,9 +205,34 @@ impl From<EngineError> for ApiError {
             EngineError::Store(error) => return error.into(),
             EngineError::NoCamera { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            EngineError::Exists { .. } | EngineError::NoPassThrough { .. } => StatusCode::CONFLICT,
+            EngineError::Config(_) | EngineError::Source { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self { status, kind, message, hint: None }
+    }
+}
+
+impl From<FootageError> for ApiError {
+    fn from(error: FootageError) -> Self {
+        let kind = error.kind();
+        let message = error.to_string();
+        let status = match error {
+            FootageError::Store(error) => return error.into(),
+            FootageError::None { .. } => StatusCode::NOT_FOUND,
+            FootageError::StreamChanged { .. } => StatusCode::CONFLICT,
+            FootageError::TooMuch { .. } => StatusCode::BAD_REQUEST,
+            FootageError::File { .. } | FootageError::Media(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if status.is_server_error() {
+            tracing::error!(error = message, "footage could not be given");
+        }
+        // What to do about it comes last in the engine's words.
+        let (message, hint) = match message.rsplit_once("; ") {
+            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+            None => (message, None),
+        };
+        Self { status, kind, message, hint }
     }
 }
 

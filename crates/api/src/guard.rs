@@ -8,13 +8,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use omma_engine::{PortMetrics, Refused};
 use omma_types::ErrorKind;
 
 use crate::access::{Access, Need, Refusal};
+use crate::chrysalis::{self, Failure};
 use crate::error::{ApiError, ApiResult};
 use crate::port::{Peer, Port};
 
@@ -68,6 +69,14 @@ impl Guard {
         services.layer(middleware::from_fn_with_state(Arc::new(self), guard_grpc))
     }
 
+    /// Stands in front of the REST interface of video-edge-ai-proxy: the same for pages of all
+    /// sites, which that interface is open to, said in its way.
+    pub(crate) fn protect_chrysalis(self, routes: Router) -> Router {
+        chrysalis::open_to_all_origins(
+            routes.layer(middleware::from_fn_with_state(Arc::new(self), guard_chrysalis)),
+        )
+    }
+
     /// Hands the request on if whoever sent it may ask this.
     async fn check(&self, request: Request) -> Result<Request, Refusal> {
         let need = (self.needs)(request.method(), request.uri().path());
@@ -117,6 +126,17 @@ pub(crate) fn grpc_needs(_method: &Method, path: &str) -> Need {
     }
 }
 
+/// What routes of the REST interface of video-edge-ai-proxy need.
+pub(crate) fn chrysalis_needs(method: &Method, path: &str) -> Need {
+    match path {
+        // Browsers ask whether they may ask without any token.
+        _ if *method == Method::OPTIONS => Need::Nothing,
+        _ if path == "/swagger" || path.starts_with("/swagger/") => Need::Nothing,
+        _ if *method == Method::GET || *method == Method::HEAD => Need::READ,
+        _ => Need::CONTROL,
+    }
+}
+
 async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let outcome = match guard.check_site(&request) {
         Ok(()) => guard.check(request).await.map_err(ApiError::from),
@@ -136,6 +156,24 @@ async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
         response.headers_mut().entry(name).or_insert(value);
     }
     response
+}
+
+async fn guard_chrysalis(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let request = match guard.check(request).await {
+        Ok(request) => request,
+        Err(refusal) => return Failure::of_guard(&refusal).into_response(),
+    };
+    match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => {
+            let message = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+        }
+    }
 }
 
 async fn guard_grpc(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {

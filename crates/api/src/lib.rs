@@ -1,6 +1,6 @@
-//! Omma over HTTP: what people and programs see of a running engine.
+//! Omma over HTTP and gRPC: what people and programs see of a running engine.
 //!
-//! This crate exists so that nothing else knows HTTP or JSON: it turns the engine's answers
+//! This crate exists so that nothing else knows HTTP, JSON or gRPC: it turns the engine's answers
 //! into wire types ([`dto`]) and the outside's questions into the engine's. It computes
 //! nothing itself.
 //!
@@ -13,8 +13,11 @@
 //! - Every answer that is no success is an [`dto::ErrorBody`] that says what to do.
 
 mod access;
+pub mod chrysalis;
 pub mod dto;
 mod error;
+mod footage;
+mod grpc;
 mod guard;
 mod live;
 mod params;

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use omma_engine::{CameraStatus, Handle};
 use omma_store::{Bucket, EventQuery};
@@ -45,6 +47,44 @@ impl FromRequestParts<App> for Camera {
             })?;
         let status = CameraId::new(&name).ok().and_then(|id| app.handle.camera(&id));
         status.map(Self).ok_or_else(|| ApiError::no_camera(&name, &configured(&app.handle)))
+    }
+}
+
+/// The name of a camera, there or not, that the path holds.
+pub(crate) struct Name(pub(crate) CameraId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let hint = "a camera's name is made of A-Z a-z 0-9 _ -";
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| ApiError::invalid(rejection.body_text(), hint))?;
+        CameraId::new(&name).map(Self).map_err(|error| ApiError::invalid(error.to_string(), hint))
+    }
+}
+
+/// The body as a `T`. It must say that it is JSON: without that, browsers would send it for
+/// pages of other sites without asking.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => {
+                let status = match rejection.status() {
+                    StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+                    status => status,
+                };
+                let hint = "send JSON, with `Content-Type: application/json`; see \
+                            /api/v1/openapi.json for its form";
+                Err(ApiError::invalid(rejection.body_text(), hint).with_status(status))
+            }
+        }
     }
 }
 

@@ -44,6 +44,14 @@ const MAX_HEAD_BYTES: u16 = 32 * 1024;
 /// Calls at a time over one HTTP/2 connection.
 const MAX_CALLS: u32 = 256;
 
+/// What a call may send without being read: 64 KiB. Some clients of VideoLatestImage ask
+/// ahead of the answers as long as they are let.
+const CALL_WINDOW: u32 = (1 << 16) - 1;
+
+/// The same for a connection. From this, `h2` tells how many small frames may wait before it
+/// takes them for an attack: several such calls must fit.
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
 /// How often an HTTP/2 client is asked whether it is there, and how long it may think.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -318,6 +326,8 @@ impl Conversations {
                     .keep_alive_interval(PING_EVERY)
                     .keep_alive_timeout(PING_EVERY)
                     .max_concurrent_streams(MAX_CALLS)
+                    .initial_stream_window_size(CALL_WINDOW)
+                    .initial_connection_window_size(CONNECTION_WINDOW)
                     .max_header_list_size(MAX_HEAD_BYTES.into());
                 let mut connection = pin!(http.serve_connection(io, service));
                 tokio::select! {

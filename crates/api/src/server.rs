@@ -1,6 +1,7 @@
 //! The routes put together, and the servers that answer them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,10 +20,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Access;
+use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
-use crate::guard::{Guard, web_needs};
+use crate::guard::{Guard, chrysalis_needs, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{annotations, cameras, counts, events, system};
+use crate::rest::{annotations, cameras, counts, events, recordings, setup, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -78,6 +80,7 @@ impl Ending {
     tags(
         (name = "cameras", description = "How each camera does, what it sees and has counted"),
         (name = "events", description = "What happened, and how often"),
+        (name = "recordings", description = "Footage: when there is some, and the footage itself"),
         (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
@@ -113,12 +116,19 @@ impl Modify for Security {
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(cameras::list))
-        .routes(routes!(cameras::get))
+        .routes(routes!(cameras::list, setup::add))
+        .routes(routes!(cameras::get, setup::put, setup::remove))
+        .routes(routes!(setup::settings, setup::revert))
+        .routes(routes!(setup::pause))
+        .routes(routes!(setup::resume))
+        .routes(routes!(setup::pass_through, setup::set_pass_through, setup::remove_pass_through))
         .routes(routes!(cameras::analysis))
         .routes(routes!(cameras::counts))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
+        .routes(routes!(events::clip))
+        .routes(routes!(events::snapshot))
+        .merge(footage_routes())
         .routes(routes!(counts::list))
         .routes(routes!(annotations::add))
         .routes(routes!(annotations::status))
@@ -130,6 +140,17 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(system::healthz))
         .routes(routes!(system::readyz))
         .routes(routes!(system::openapi))
+}
+
+/// Apart from the others: the frame of one function for all would be large.
+fn footage_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::film))
+        .routes(routes!(recordings::playlist))
+        .routes(routes!(recordings::file))
+        .routes(routes!(recordings::history))
+        .routes(routes!(recordings::picture))
 }
 
 /// The API's description in OpenAPI 3.1, as indented JSON.
@@ -150,6 +171,11 @@ fn web_routes(app: App) -> Router {
 /// All ports of a configuration, listened on. Nobody is answered before [`serve`].
 pub struct Ports {
     http: Port,
+    chrysalis: Option<Port>,
+    /// With whether a camera's name that there is not is a mistake.
+    grpc: Option<(Port, bool)>,
+    conf: Conf,
+    data_dir: PathBuf,
 }
 
 impl Ports {
@@ -160,12 +186,43 @@ impl Ports {
     /// everybody; when certificates can't be used. The text says what to do.
     pub async fn open(config: &Config) -> Result<Self, ServeError> {
         let http = Port::open("http", &config.http, &config.tokens, Protocol::Http1).await?;
-        Ok(Self { http })
+        let chrysalis = match &config.chrysalis {
+            Some(listener) => {
+                Some(Port::open("chrysalis", listener, &config.tokens, Protocol::Http1).await?)
+            }
+            None => None,
+        };
+        let grpc = match &config.grpc {
+            Some(grpc) => {
+                let (listener, tokens) = (&grpc.listener, &config.tokens);
+                let port = Port::open("grpc", listener, tokens, Protocol::Http2).await?;
+                Some((port, grpc.strict))
+            }
+            None => None,
+        };
+        let (conf, data_dir) = (Conf::default(), config.data_dir.clone());
+        Ok(Self { http, grpc, chrysalis, conf, data_dir })
+    }
+
+    /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
+    #[must_use]
+    pub fn with_conf(self, conf: Conf) -> Self {
+        Self { conf, ..self }
+    }
+
+    /// The one for programs that were written for video-edge-ai-proxy.
+    pub fn chrysalis(&self) -> Option<&Port> {
+        self.chrysalis.as_ref()
     }
 
     /// The one for people.
     pub fn http(&self) -> &Port {
         &self.http
+    }
+
+    /// The one for programs that speak gRPC, where the configuration wants it.
+    pub fn grpc(&self) -> Option<&Port> {
+        self.grpc.as_ref().map(|(port, _)| port)
     }
 }
 
@@ -188,11 +245,27 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
-    let Ports { http } = ports;
+    let Ports { http, grpc, chrysalis: chrysalis_port, conf, data_dir } = ports;
     renewals.push(Renewal::new(&http, |config| Some(&config.http)));
     let metrics = handle.port_metrics(http.name());
     let guard = Guard::new(&http, Arc::clone(&access), metrics.clone(), web_needs);
     servers.spawn(http.answer(guard.protect(web_routes(app)), metrics, ending.clone()));
+    if let Some(port) = chrysalis_port {
+        renewals.push(Renewal::new(&port, |config| config.chrysalis.as_ref()));
+        let metrics = handle.port_metrics(port.name());
+        let guard = Guard::new(&port, Arc::clone(&access), metrics.clone(), chrysalis_needs);
+        let routes = chrysalis::routes(handle.clone(), data_dir, &conf);
+        servers.spawn(port.answer(guard.protect_chrysalis(routes), metrics, ending.clone()));
+    }
+
+    if let Some((grpc, strict)) = grpc {
+        renewals.push(Renewal::new(&grpc, |config| config.grpc.as_ref().map(|g| &g.listener)));
+        let metrics = handle.port_metrics(grpc.name());
+        let guard = Guard::new(&grpc, Arc::clone(&access), metrics.clone(), grpc_needs);
+        tracing::info!(address = %grpc.address(), "gRPC is ready");
+        let services = crate::grpc::services(handle.clone(), strict, ending.clone()).await;
+        servers.spawn(grpc.answer(guard.protect_grpc(services), metrics, ending.clone()));
+    }
 
     let mut renewing = pin!(renew(renewals, &access, &handle, config));
     tokio::select! {

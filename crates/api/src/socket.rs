@@ -11,7 +11,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
 use omma_engine::Message as News;
-use omma_types::{CameraId, ErrorKind};
+use omma_types::{CameraId, ErrorKind, Event};
 use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -50,6 +50,8 @@ struct Wishes {
     cameras: HashSet<CameraId>,
     analyses: bool,
     events: bool,
+    /// Knows which events have pictures.
+    pictured: Box<dyn Fn(&Event) -> bool + Send + Sync>,
 }
 
 impl Wishes {
@@ -61,7 +63,9 @@ impl Wishes {
                 Some(MessageDto::Analysis { analysis: AnalysisDto::from(&**analysis) })
             }
             News::Event(seq, event) if self.events && wants(&event.camera) => {
-                Some(MessageDto::Event { event: EventDto::new(*seq, event) })
+                let snapshot = (self.pictured)(event);
+                let event = EventDto::new(*seq, event).with_snapshot(snapshot);
+                Some(MessageDto::Event { event: Box::new(event) })
             }
             News::Analysis(_) | News::Event(..) => None,
         }
@@ -98,6 +102,10 @@ pub(crate) async fn open(
         cameras: cameras.into_iter().collect(),
         analyses: wants("analysis"),
         events: wants("event"),
+        pictured: {
+            let handle = app.handle.clone();
+            Box::new(move |event| handle.has_snapshot(event))
+        },
     };
     let mut parts = request.into_parts().0;
     let upgrade =
@@ -238,6 +246,7 @@ mod tests {
             cameras: names.iter().map(|name| CameraId::new(name).unwrap()).collect(),
             analyses,
             events,
+            pictured: Box::new(|_| false),
         };
         assert!(wishes(&[], true, true).message(&event(1)).is_some());
         assert!(wishes(&["door", "yard"], true, true).message(&analysis()).is_some());
@@ -260,7 +269,12 @@ mod tests {
         let route = get(async move |upgrade: WebSocketUpgrade| {
             let receiver = receiver.lock().unwrap().take().unwrap();
             upgrade.on_upgrade(async move |socket| {
-                let wishes = Wishes { cameras: HashSet::new(), analyses: true, events: true };
+                let wishes = Wishes {
+                    cameras: HashSet::new(),
+                    analyses: true,
+                    events: true,
+                    pictured: Box::new(|_| false),
+                };
                 tell(socket, receiver, &wishes, ending).await;
             })
         });

@@ -5,6 +5,7 @@
 mod cmd;
 mod json;
 mod paths;
+mod sources;
 mod text;
 
 use std::io::IsTerminal as _;
@@ -43,6 +44,10 @@ enum Command {
     Eval(cmd::eval::Args),
     /// Make a video of the simulated street, with its exact ground truth
     Sim(cmd::sim::Args),
+    /// Watch a camera for some seconds: what it sends, and what to change
+    Probe(cmd::probe::Args),
+    /// Measure what this machine can do
+    Bench(cmd::bench::Args),
     /// Check a configuration file
     Config(cmd::config::Args),
 }
@@ -64,6 +69,8 @@ fn main() -> ExitCode {
         Command::Track(args) => cmd::track::run(&args),
         Command::Eval(args) => cmd::eval::run(&args),
         Command::Sim(args) => cmd::sim::run(&args),
+        Command::Probe(args) => cmd::probe::run(&args),
+        Command::Bench(args) => cmd::bench::run(&args),
         Command::Config(args) => cmd::config::run(&args),
     };
     match outcome {

@@ -249,7 +249,8 @@ fn an_encrypted_webhook_is_trusted_only_with_a_certificate_that_the_system_trust
     let made = call(
         "openssl",
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-         -keyout key.pem -out cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost",
+         -keyout key.pem -out cert.pem -subj /CN=localhost \
+         -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost",
     );
     if !made || !call("python3", "--version") {
         skipped("no openssl or python3 for an encrypted webhook");

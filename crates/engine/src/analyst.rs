@@ -11,7 +11,7 @@ use omma_media::Picture;
 use omma_rules::{Counts, Line, Zone};
 use omma_types::{
     Analysis, CameraId, ClassName, Detection, Event, EventIds, EventKind, Point, Stage,
-    StageTimings, TrackId, TrackState,
+    StageTimings, Track, TrackId, TrackState,
 };
 use parking_lot::Mutex;
 
@@ -22,6 +22,7 @@ use crate::models::Models;
 use crate::pipeline::Pipeline;
 use crate::pool::{Pool, Sessions};
 use crate::record::Library;
+use crate::snapshot::{Artist, Shots, Snapshots, Taken};
 use crate::status::{DetectorStatus, Message};
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
 use crate::writer::EventSender;
@@ -49,12 +50,15 @@ pub(crate) struct Analyst {
     pool: Arc<Pool>,
     events: EventSender,
     library: Arc<Library>,
+    snapshots: Arc<Snapshots>,
     messages: tokio::sync::broadcast::Sender<Message>,
     metrics: Arc<CameraMetrics>,
     eyes: Mutex<Eyes>,
     /// Apart from `eyes`, which stay locked while a model runs: whoever asks for counts does
     /// not wait for that.
     pipeline: Mutex<Pipeline>,
+    /// The best pictures of the objects in sight; none without rules, which raise no events.
+    shots: Mutex<Option<Shots<Picture>>>,
     scene: Mutex<Scene>,
     status: Mutex<DetectorStatus>,
     /// Set, with the pipeline locked, when its last events have been told.
@@ -75,6 +79,7 @@ pub(crate) struct Links {
     pub(crate) pool: Arc<Pool>,
     pub(crate) events: EventSender,
     pub(crate) library: Arc<Library>,
+    pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) messages: tokio::sync::broadcast::Sender<Message>,
     pub(crate) metrics: Arc<CameraMetrics>,
     pub(crate) ids: EventIds,
@@ -112,6 +117,7 @@ impl Analyst {
             pool: links.pool,
             events: links.events,
             library: links.library,
+            snapshots: links.snapshots,
             messages: links.messages,
             metrics: links.metrics,
             pipeline: Mutex::new(pipeline),
@@ -120,6 +126,7 @@ impl Analyst {
                 wanted: None,
                 moved_at: None,
             }),
+            shots: Mutex::new(shots_for(&config.lines, &config.zones)),
             scene: Mutex::new(Scene::default()),
             status: Mutex::new(status),
             finished: AtomicBool::new(false),
@@ -161,6 +168,11 @@ impl Analyst {
     pub(crate) fn replace_rules(&self, lines: Vec<Line>, zones: Vec<Zone>) -> Counts {
         let mut pipeline = self.pipeline.lock();
         let counted = pipeline.counts();
+        let mut shots = self.shots.lock();
+        if shots.is_some() == (lines.is_empty() && zones.is_empty()) {
+            *shots = shots_for(&lines, &zones);
+        }
+        drop(shots);
         if let Err(error) = pipeline.replace_rules(lines, zones) {
             tracing::error!(camera = %self.camera, %error, "lines and zones stay as they were");
         }
@@ -231,6 +243,7 @@ impl Analyst {
         self.analysed.fetch_add(1, Ordering::Relaxed);
         self.metrics.analysed.increment(1);
         self.metrics.stages(&timings);
+        self.keep_shots(picture, &tracks);
         let confirmed = || tracks.iter().filter(|t| t.state == TrackState::Confirmed);
         let people = confirmed().filter(|t| t.class.as_str() == "person").count();
         self.metrics.people.set(people as f64);
@@ -296,8 +309,30 @@ impl Analyst {
         }
     }
 
-    /// Hands events to the writer. Blocks while its queue is full: facts are not dropped.
+    /// Keeps the picture for the objects that were never seen better.
+    fn keep_shots(&self, picture: &Picture, tracks: &[Track]) {
+        let mut shots = self.shots.lock();
+        let Some(shots) = shots.as_mut() else { return };
+        let stamp = picture.stamp();
+        let taken = Taken {
+            picture,
+            seq: stamp.seq,
+            // Luma, and two planes of a quarter.
+            bytes: stamp.size.width as usize * stamp.size.height as usize * 3 / 2,
+            media: stamp.media,
+            wall: stamp.wall,
+        };
+        shots.observe(&taken, tracks, |picture, shot| {
+            Artist::new().and_then(|mut artist| artist.draw(&self.camera, picture, shot)).ok()
+        });
+    }
+
+    /// Hands events to the writer, and their pictures to the one who keeps them. Blocks while
+    /// the writer's queue is full: facts are not dropped.
     fn report(&self, events: Vec<Event>, arrival: Instant) {
+        if let Some(shots) = self.shots.lock().as_ref() {
+            self.snapshots.write(&self.camera, &events, shots, &self.metrics);
+        }
         for event in events {
             self.library.event(&event.camera, arrival);
             self.events.send(event, Some((arrival, Arc::clone(&self.metrics))));
@@ -311,6 +346,11 @@ impl Analyst {
             status.error = Some(reason.to_owned());
         }
     }
+}
+
+/// Nothing is kept where no rule can raise an event.
+fn shots_for(lines: &[Line], zones: &[Zone]) -> Option<Shots<Picture>> {
+    (!lines.is_empty() || !zones.is_empty()).then(Shots::new)
 }
 
 /// Connects an analyst with its camera's demand.

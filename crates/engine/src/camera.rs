@@ -56,6 +56,7 @@ impl Camera {
                 pool: Arc::clone(&shared.pool),
                 events: shared.events(),
                 library: Arc::clone(&shared.library),
+                snapshots: Arc::clone(&shared.snapshots),
                 messages: shared.messages.clone(),
                 metrics: Arc::clone(&metrics),
                 ids: EventIds::new(random_seed()),

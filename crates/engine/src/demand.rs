@@ -84,6 +84,11 @@ impl Demand {
         if lingers { inner.last } else { Plan::Nothing }
     }
 
+    /// Nothing is decoded for those who have left any more.
+    pub(crate) fn stop_lingering(&self) {
+        self.inner.lock().last_wanted = None;
+    }
+
     /// Gives `picture` to each consumer for which it is due.
     pub(crate) fn offer(&self, picture: &Picture, arrival: Instant) {
         let media = picture.stamp().media;
@@ -129,5 +134,12 @@ mod tests {
         drop(keyframes);
         assert_eq!(demand.plan(start + LINGER / 2), Plan::Keyframes);
         assert_eq!(demand.plan(start + LINGER), Plan::Nothing);
+        let last: Arc<dyn Consumer> = Arc::new(Nobody);
+        demand.add(&last, Rate::All);
+        demand.stop_lingering();
+        assert_eq!(demand.plan(start + LINGER), Plan::Everything, "somebody is there");
+        drop(last);
+        demand.stop_lingering();
+        assert_eq!(demand.plan(start + LINGER), Plan::Nothing, "nobody lingers");
     }
 }

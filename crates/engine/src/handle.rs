@@ -6,7 +6,7 @@ use std::sync::Arc;
 use omma_media::StreamInfo;
 use omma_rules::{Line, Zone};
 use omma_store::{CameraChange, Store};
-use omma_types::{Analysis, CameraId, WallTime};
+use omma_types::{Analysis, CameraId, Event, WallTime};
 use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
@@ -251,6 +251,24 @@ impl Handle {
         self.shared.library.recordings()
     }
 
+    /// Whether there is a picture of an event: written, or about to be. Looks at the disk.
+    pub fn has_snapshot(&self, event: &Event) -> bool {
+        event.track.is_some() && self.shared.snapshots.has(&event.camera, event.id)
+    }
+
+    /// The picture of an event, its object marked, as a JPEG; none where there is none. Waits a
+    /// moment for one that is being written.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub async fn event_snapshot(&self, event: &Event) -> Result<Option<Vec<u8>>, EngineError> {
+        let read = self.shared.snapshots.read(&event.camera, event.id).await;
+        read.map_err(|source| EngineError::System {
+            what: format!("cannot read the picture of event {}", event.id),
+            source,
+        })
+    }
+
     /// How recording a camera does; none where it is not to be recorded.
     ///
     /// # Errors
@@ -297,6 +315,25 @@ impl Handle {
             let wrong = |reason| EngineError::Source { camera: camera.id.to_string(), reason };
             let target = url.map(|url| PassThroughConfig::new(url, false).map_err(wrong));
             camera.pass_through = target.transpose()?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Starts or ends recording a camera. Kept across restarts. One that already records goes
+    /// on as it does. One that does not begins as the configuration file says of it, or, where
+    /// that says nothing, to record all the time.
+    ///
+    /// # Errors
+    /// No camera has this name, or the store can't keep it.
+    pub async fn set_recording(&self, id: &CameraId, on: bool) -> Result<(), EngineError> {
+        let of_file = {
+            let overlay = self.shared.overlay.lock().await;
+            overlay.file.camera(id).and_then(|camera| camera.record.clone())
+        };
+        self.edit(id, |camera| {
+            let now = camera.record.take();
+            camera.record = on.then(|| now.or(of_file).unwrap_or_default());
             Ok(())
         })
         .await

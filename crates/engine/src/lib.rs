@@ -30,6 +30,7 @@ mod record;
 mod scene;
 mod schedule;
 mod shared;
+mod snapshot;
 mod source;
 mod status;
 mod stream;
@@ -44,9 +45,14 @@ pub use feed::{HistoryFeed, PacketFeed, Parcel, PictureFeed, Preroll, Waited};
 pub use handle::Handle;
 pub use live::LiveView;
 pub use models::Models;
+pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
-pub use record::{CheckReport, Finding, RecordingStatus, Recordings, Trouble};
+pub use record::{
+    CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
+    RecordingStatus, Recordings, Timeline, Trouble,
+};
+pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,
     StreamStatus, Totals, ViewOptions, ZoneTotals,

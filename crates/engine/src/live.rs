@@ -88,6 +88,7 @@ impl Feed {
             painter: Painter::new(),
             canvas: YuvImage::black(PLACEHOLDER, ColorRange::Limited, ColorMatrix::Bt601),
             sender,
+            made: 0,
         };
         std::thread::Builder::new()
             .name(format!("view-{}", camera.id))
@@ -137,6 +138,8 @@ struct Artist {
     painter: Painter,
     canvas: YuvImage,
     sender: watch::Sender<Option<Arc<JpegFrame>>>,
+    /// Pictures so far.
+    made: u64,
 }
 
 impl Artist {
@@ -151,7 +154,9 @@ impl Artist {
             let started = Instant::now();
             match self.encoder.encode(&self.canvas.view(), self.options.quality) {
                 Ok(bytes) => {
-                    let frame = JpegFrame { bytes: bytes.to_vec(), stamp, is_notice };
+                    self.made += 1;
+                    let number = self.made;
+                    let frame = JpegFrame { bytes: bytes.to_vec(), stamp, number, is_notice };
                     camera.metrics.stage(Stage::Encode, started.elapsed());
                     // Nobody looks any more: the next wait ends the thread.
                     self.sender.send_replace(Some(Arc::new(frame)));
@@ -244,7 +249,7 @@ impl Artist {
 }
 
 /// `size` made no wider than `max_width`, at even numbers.
-fn fit(size: Size, max_width: u32) -> Size {
+pub(crate) fn fit(size: Size, max_width: u32) -> Size {
     let max_width = max_width.max(16);
     if size.width <= max_width {
         return size;
@@ -255,7 +260,7 @@ fn fit(size: Size, max_width: u32) -> Size {
 }
 
 /// Date and time to the second, in UTC.
-fn clock_text(wall: omma_types::WallTime) -> String {
+pub(crate) fn clock_text(wall: omma_types::WallTime) -> String {
     let text = wall.to_string();
     match text.split_once('.') {
         Some((seconds, _)) => format!("{} UTC", seconds.replace('T', " ")),

@@ -22,6 +22,13 @@ pub(crate) struct Overlay {
     pub(crate) config: Config,
 }
 
+/// What runs where `file` is the configuration file's and `changes` are kept in the store.
+/// Also tells what of them could not be used, for people.
+pub fn overlaid(file: Config, changes: Vec<CameraChange>) -> (Config, Vec<String>) {
+    let (overlay, problems) = Overlay::new(file, changes);
+    (overlay.config, problems)
+}
+
 impl Overlay {
     /// Joins both. Also tells what could not be used, for people.
     pub(crate) fn new(file: Config, changes: Vec<CameraChange>) -> (Self, Vec<String>) {

@@ -17,6 +17,7 @@ use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::record::{Library, Upkeep};
+use crate::snapshot::Snapshots;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
 use crate::writer::{EventSender, Writer};
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
     pub(crate) library: Arc<Library>,
+    pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) upkeep: Upkeep,
     pub(crate) annotations: Annotations,
     pub(crate) forgetting: Option<Forgetting>,

@@ -210,6 +210,8 @@ pub struct JpegFrame {
     pub bytes: Vec<u8>,
     /// Which picture it is.
     pub stamp: FrameStamp,
+    /// Its number among those made with the same options, rising by one.
+    pub number: u64,
     /// Whether it is no picture of the camera, but a notice that says why there is none.
     pub is_notice: bool,
 }

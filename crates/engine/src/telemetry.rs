@@ -47,6 +47,26 @@ impl Drop {
     }
 }
 
+/// Why an event has no picture though there was one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SnapshotDrop {
+    /// Too many waited to be written.
+    Busy,
+    /// It could not be made or written.
+    Failed,
+}
+
+impl SnapshotDrop {
+    const ALL: [Self; 2] = [Self::Busy, Self::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Why a port did not let somebody through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -141,6 +161,8 @@ pub(crate) struct CameraMetrics {
     pub(crate) recording: Gauge,
     pub(crate) ring_overflows: Counter,
     pub(crate) event_latency: Histogram,
+    pub(crate) snapshots: Counter,
+    snapshots_dropped: [Counter; SnapshotDrop::ALL.len()],
     dropped: [Counter; Drop::ALL.len()],
     states: [Gauge; CameraState::ALL.len()],
     stages: [Histogram; Stage::ALL.len()],
@@ -252,6 +274,7 @@ impl Telemetry {
         }
     }
 
+    /// Of the annotations.
     pub(crate) fn annotations(&self) -> AnnotationMetrics {
         let counter =
             |name: &'static str| self.recorder.register_counter(&Key::from_name(name), &METADATA);
@@ -312,6 +335,9 @@ impl Telemetry {
             recording: gauge("omma_recording", None),
             ring_overflows: counter("omma_ring_overflows_total", None),
             event_latency: histogram("omma_capture_to_event_seconds", None),
+            snapshots: counter("omma_snapshots_total", None),
+            snapshots_dropped: SnapshotDrop::ALL
+                .map(|d| counter("omma_snapshots_dropped_total", Some(("reason", d.as_str())))),
             dropped: Drop::ALL
                 .map(|d| counter("omma_frames_dropped_total", Some(("reason", d.as_str())))),
             states: CameraState::ALL
@@ -325,6 +351,10 @@ impl Telemetry {
 }
 
 impl CameraMetrics {
+    pub(crate) fn snapshot_dropped(&self, reason: SnapshotDrop, events: u64) {
+        self.snapshots_dropped[reason as usize].increment(events);
+    }
+
     pub(crate) fn drop_frame(&self, reason: Drop) {
         self.dropped[reason as usize].increment(1);
     }
@@ -403,7 +433,11 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_recording_lost_packets_total", "packets not recorded, the disk was slow");
     gauge("omma_recording", None, "1 while footage is being kept");
     counter("omma_ring_overflows_total", "groups of pictures too large for the ring");
+    counter("omma_snapshots_total", "events whose picture was kept");
+    counter("omma_snapshots_dropped_total", "events whose picture could not be kept, by reason");
     counter("omma_crossings_total", "crossings of a line since the start of the process");
+    counter("omma_port_refused_total", "connections and requests not let through, by reason");
+    gauge("omma_port_connections", None, "connections that stand now");
     counter("omma_annotations_received_total", "annotations accepted");
     counter(
         "omma_annotations_refused_requests_total",
@@ -415,8 +449,6 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
     gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
     gauge("omma_annotations_dead", None, "annotations set aside");
-    counter("omma_port_refused_total", "connections and requests not let through, by reason");
-    gauge("omma_port_connections", None, "connections that stand now");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

@@ -20,6 +20,7 @@ use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
+use crate::snapshot::Snapshots;
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
 use crate::writer::Writer;
@@ -65,6 +66,7 @@ impl Engine {
             tokio::runtime::Handle::current(),
         ));
         let upkeep = Upkeep::start(&library)?;
+        let snapshots = Snapshots::start(library.recordings().clone())?;
         let annotations =
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
@@ -79,6 +81,7 @@ impl Engine {
             pool,
             writer,
             library,
+            snapshots,
             upkeep,
             annotations,
             forgetting,
@@ -109,6 +112,7 @@ impl Engine {
             }
             shared.pool.stop();
             shared.upkeep.stop();
+            shared.snapshots.stop();
             drop(cameras);
             shared.writer.stop();
             shared.annotations.stop();

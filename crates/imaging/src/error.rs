@@ -25,13 +25,23 @@ pub enum ImagingError {
         /// Size of the picture.
         size: Size,
     },
+    /// A picture did not become blue, green and red.
+    #[error("a picture of {size} did not become blue, green and red: {reason}")]
+    Bgr {
+        /// Size of the picture.
+        size: Size,
+        /// What the library says.
+        reason: String,
+    },
 }
 
 impl ImagingError {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::JpegInit { .. } | Self::JpegEncode { .. } => ErrorKind::Internal,
+            Self::JpegInit { .. } | Self::JpegEncode { .. } | Self::Bgr { .. } => {
+                ErrorKind::Internal
+            }
             Self::JpegTooLarge { .. } => ErrorKind::Unsupported,
         }
     }

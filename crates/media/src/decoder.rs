@@ -16,8 +16,9 @@ use std::sync::Arc;
 use omma_imaging::{ColorMatrix, ColorRange, YuvView};
 use omma_types::{ErrorKind, FrameStamp, MediaTime, WallSource, WallTime};
 
-use crate::av::{AvError, AvFrame, AvPacket, DecoderContext, FramePool, Scaler};
-use crate::{MediaError, Packet, StreamInfo};
+use crate::av::{AvError, AvFrame, AvPacket, CodecParameters, DecoderContext, FramePool, Scaler};
+use crate::hardware;
+use crate::{Hardware, HardwareUse, MediaError, Packet, StreamInfo};
 
 /// Which pictures a decoder may leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,20 +32,6 @@ pub enum Skip {
     NonKey,
 }
 
-/// What may decode beside the processor, through FFmpeg's device types.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Hardware {
-    /// Nothing: the processor decodes.
-    #[default]
-    None,
-    /// Whatever this machine has, else the processor.
-    Auto,
-    /// VA-API (Intel, AMD), else the processor.
-    Vaapi,
-    /// NVIDIA's decoder, else the processor.
-    Cuda,
-}
-
 /// How to decode.
 #[derive(Clone, Copy, Debug)]
 pub struct DecoderOptions {
@@ -53,7 +40,7 @@ pub struct DecoderOptions {
     pub threads: u32,
     /// What to leave out; [`Decoder::set_skip`] changes it later.
     pub skip: Skip,
-    /// What decodes.
+    /// What decodes; the processor wherever that fails.
     pub hardware: Hardware,
 }
 
@@ -80,6 +67,14 @@ pub struct DecoderStats {
 /// from picture to picture.
 pub struct Decoder {
     context: DecoderContext,
+    /// For a decoder that takes over.
+    parameters: Arc<CodecParameters>,
+    threads: u32,
+    hardware: HardwareUse,
+    /// Failures of a device without a picture between them.
+    failures: u32,
+    /// Where samples of a device are copied to.
+    download: Option<AvFrame>,
     codec: &'static str,
     skip: Skip,
     awaits_keyframe: bool,
@@ -88,6 +83,8 @@ pub struct Decoder {
     /// Pictures that had to come out before a packet could go in.
     ready: VecDeque<AvFrame>,
     order: Order,
+    /// Number of the newest keyframe that came out.
+    group: u64,
     converter: Option<Converter>,
     stats: DecoderStats,
 }
@@ -99,19 +96,22 @@ impl Decoder {
     /// `Unsupported` where FFmpeg has no decoder for the codec, `Corrupt` where it refuses
     /// the stream's header.
     pub fn new(info: &StreamInfo, options: DecoderOptions) -> Result<Self, MediaError> {
-        let mut context =
-            DecoderContext::new(&info.parameters, options.threads).map_err(|error| {
-                let (kind, advice) = if error == AvError::DECODER_NOT_FOUND {
-                    (ErrorKind::Unsupported, "set the camera to H.264, H.265 or MJPEG")
-                } else {
-                    (ErrorKind::Corrupt, "check the stream with ffprobe")
-                };
-                let reason = format!("no decoder can be opened: {}", error.text());
-                MediaError::new(kind, &format!("codec {}", info.codec), reason, advice)
-            })?;
+        let (context, hardware) = hardware::open(options.hardware, &info.parameters);
+        let mut context = match context {
+            Some(context) => context,
+            None => Self::on_processor(&info.parameters, options.threads)?,
+        };
+        if let Some(reason) = &hardware.refused {
+            tracing::info!(codec = info.codec, reason, "the processor decodes");
+        }
         context.set_skip(options.skip);
         Ok(Self {
             context,
+            parameters: Arc::clone(&info.parameters),
+            threads: options.threads,
+            hardware,
+            failures: 0,
+            download: None,
             codec: info.codec,
             skip: options.skip,
             awaits_keyframe: true,
@@ -119,9 +119,51 @@ impl Decoder {
             spare: None,
             ready: VecDeque::new(),
             order: Order::default(),
+            group: 0,
             converter: None,
             stats: DecoderStats::default(),
         })
+    }
+
+    fn on_processor(
+        parameters: &CodecParameters,
+        threads: u32,
+    ) -> Result<DecoderContext, MediaError> {
+        DecoderContext::new(parameters, threads).map_err(|error| {
+            let (kind, advice) = if error == AvError::DECODER_NOT_FOUND {
+                (ErrorKind::Unsupported, "set the camera to H.264, H.265 or MJPEG")
+            } else {
+                (ErrorKind::Corrupt, "check the stream with ffprobe")
+            };
+            let reason = format!("no decoder can be opened: {}", error.text());
+            MediaError::new(kind, &format!("codec {}", parameters.codec_name()), reason, advice)
+        })
+    }
+
+    /// What decodes, and why a device that was asked for does not.
+    pub fn hardware(&self) -> &HardwareUse {
+        &self.hardware
+    }
+
+    /// From the next keyframe on the processor decodes.
+    fn leave_device(&mut self, reason: String) -> Result<(), MediaError> {
+        tracing::warn!(codec = self.codec, reason, "the processor decodes from now on");
+        self.context = Self::on_processor(&self.parameters, self.threads)?;
+        self.context.set_skip(self.skip);
+        self.hardware = HardwareUse { device: None, refused: Some(reason) };
+        self.reset();
+        Ok(())
+    }
+
+    /// Counts what could not be decoded. A device that fails again and again is left.
+    fn is_corrupt(&mut self, error: AvError) -> Result<(), MediaError> {
+        self.stats.corrupt += 1;
+        let Some(device) = self.hardware.device else { return Ok(()) };
+        self.failures += 1;
+        if self.failures < MAX_FAILURES {
+            return Ok(());
+        }
+        self.leave_device(format!("{device}: it failed while decoding ({})", error.text()))
     }
 
     /// Changes what is left out, from the next packet on. After [`Skip::NonKey`] everything
@@ -164,16 +206,18 @@ impl Decoder {
                 }
                 Ok(())
             }
-            Err(AvError::NO_MEMORY) => Err(failure(self.codec, AvError::NO_MEMORY)),
+            // The memory of a device is another one.
+            Err(AvError::NO_MEMORY) if self.hardware.device.is_none() => {
+                Err(failure(self.codec, AvError::NO_MEMORY))
+            }
             Err(error) => {
-                self.stats.corrupt += 1;
                 tracing::debug!(
                     codec = self.codec,
                     seq = packet.seq,
                     error = error.text(),
                     "packet can't be decoded"
                 );
-                Ok(())
+                self.is_corrupt(error)
             }
         }
     }
@@ -221,39 +265,85 @@ impl Decoder {
                 None => match self.receive_frame() {
                     Ok(Some(frame)) => frame,
                     Ok(None) => return Ok(None),
-                    Err(AvError::NO_MEMORY) => {
+                    Err(AvError::NO_MEMORY) if self.hardware.device.is_none() => {
                         return Err(failure(self.codec, AvError::NO_MEMORY));
                     }
                     Err(error) => {
-                        self.stats.corrupt += 1;
                         tracing::debug!(
                             codec = self.codec,
                             error = error.text(),
                             "picture can't be decoded"
                         );
+                        self.is_corrupt(error)?;
                         // Each call takes something out of the decoder, so this ends.
                         continue;
                     }
                 },
             };
-            self.stats.corrupt += u64::from(frame.is_damaged());
+            let (ticket, damaged) = (frame.pts(), frame.is_damaged());
+            // What lies on a device has the device's format there.
+            let format = if frame.is_on_device() { None } else { frame.format_name() };
+            let seen = Seen { kind: frame.kind(), damaged, format };
+            let Some(frame) = self.in_memory(frame)? else { continue };
+            self.stats.corrupt += u64::from(damaged);
             self.stats.pictures += 1;
-            return self.finish(frame).map(Some);
+            return self.finish(frame, ticket, seen).map(Some);
         }
     }
 
-    fn finish(&mut self, frame: AvFrame) -> Result<Picture, MediaError> {
-        let ticket = frame.pts();
-        let frame = if frame.is_yuv420p() {
-            frame
-        } else {
-            let converter = self.converter.take();
-            let (frame, converter) = Converter::convert(converter, &frame)
-                .map_err(|error| failure(self.codec, error))?;
-            self.converter = Some(converter);
-            frame
-        };
+    /// The picture where the processor can read it, in 8-bit 4:2:0; None where it is lost on
+    /// its device.
+    fn in_memory(&mut self, frame: AvFrame) -> Result<Option<AvFrame>, MediaError> {
+        if frame.is_on_device() {
+            let codec = self.codec;
+            let mut copy = match self.download.take() {
+                Some(copy) => copy,
+                None => AvFrame::new().map_err(|error| failure(codec, error))?,
+            };
+            if let Err(error) = copy.download(&frame) {
+                self.stats.corrupt += 1;
+                let device = self.hardware.device.unwrap_or("device");
+                let why = error.text();
+                self.leave_device(format!("{device}: pictures can't be read from it ({why})"))?;
+                return Ok(None);
+            }
+            self.failures = 0;
+            let converted = self.convert(&copy)?;
+            self.download = Some(copy);
+            return Ok(Some(converted));
+        }
+        if let Some(device) = self.hardware.device.take() {
+            let reason = format!("{device}: the device does not take this kind of {}", self.codec);
+            tracing::warn!(codec = self.codec, reason, "the processor decodes");
+            self.hardware.refused = Some(reason);
+        }
+        if frame.is_yuv420p() { Ok(Some(frame)) } else { self.convert(&frame).map(Some) }
+    }
+
+    fn convert(&mut self, frame: &AvFrame) -> Result<AvFrame, MediaError> {
+        let converter = self.converter.take();
+        let (frame, converter) =
+            Converter::convert(converter, frame).map_err(|error| failure(self.codec, error))?;
+        self.converter = Some(converter);
+        Ok(frame)
+    }
+
+    fn finish(
+        &mut self,
+        frame: AvFrame,
+        ticket: Option<i64>,
+        seen: Seen,
+    ) -> Result<Picture, MediaError> {
         let entry = self.order.received(ticket);
+        if entry.keyframe {
+            self.group = entry.seq;
+        }
+        let facts = Facts {
+            decoded_at: entry.decoded_at,
+            keyframe: entry.keyframe,
+            seen,
+            since_keyframe: entry.seq.saturating_sub(self.group),
+        };
         let stamp = FrameStamp {
             seq: entry.seq,
             media: entry.media,
@@ -261,8 +351,7 @@ impl Decoder {
             wall_source: entry.wall_source,
             size: frame.size(),
         };
-        Picture::new(frame, stamp, entry.keyframe)
-            .ok_or_else(|| failure(self.codec, AvError::INVALID_DATA))
+        Picture::new(frame, stamp, facts).ok_or_else(|| failure(self.codec, AvError::INVALID_DATA))
     }
 
     /// No more packets come: what is still inside comes out by [`Self::receive`]. Before the
@@ -307,11 +396,15 @@ fn failure(codec: &str, error: AvError) -> MediaError {
 struct Entry {
     seq: u64,
     media: MediaTime,
+    decoded_at: MediaTime,
     wall: WallTime,
     wall_source: WallSource,
     keyframe: bool,
     media_is_known: bool,
 }
+
+/// After so many failures in a row a device is left.
+const MAX_FAILURES: u32 = 4;
 
 /// More pictures than any decoder holds back (16 of H.264's reorder buffer, and one a
 /// thread); older ones will never come.
@@ -336,6 +429,7 @@ impl Order {
         let entry = Entry {
             seq: packet.seq,
             media: packet.pts,
+            decoded_at: packet.dts,
             wall: packet.wall,
             wall_source: packet.wall_source,
             keyframe: packet.keyframe,
@@ -378,6 +472,7 @@ impl Order {
             None => self.numbers.pop_front().or(self.last).unwrap_or(Entry {
                 seq: 0,
                 media: MediaTime::ZERO,
+                decoded_at: MediaTime::ZERO,
                 wall: WallTime::default(),
                 wall_source: WallSource::Arrival,
                 keyframe: false,
@@ -415,19 +510,59 @@ impl Converter {
     }
 }
 
+/// What a picture is built on (ITU-T H.264, section 7.4.3, `slice_type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PictureKind {
+    /// Nothing but itself.
+    I,
+    /// Pictures before it.
+    #[default]
+    P,
+    /// Pictures before and after it.
+    B,
+}
+
+impl PictureKind {
+    /// Its letter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::I => "I",
+            Self::P => "P",
+            Self::B => "B",
+        }
+    }
+}
+
+/// What is known of a picture beside its samples and its stamp.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    decoded_at: MediaTime,
+    keyframe: bool,
+    seen: Seen,
+    since_keyframe: u64,
+}
+
+/// What the decoder's own frame said, before it was brought to 8-bit 4:2:0.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    kind: PictureKind,
+    damaged: bool,
+    format: Option<&'static str>,
+}
+
 /// A decoded picture. Clones share the decoder's own buffer, which goes back to its pool with
 /// the last clone: hold few for long.
 #[derive(Clone, Debug)]
 pub struct Picture {
     frame: Arc<AvFrame>,
     stamp: FrameStamp,
-    keyframe: bool,
+    facts: Facts,
 }
 
 impl Picture {
-    fn new(frame: AvFrame, stamp: FrameStamp, keyframe: bool) -> Option<Self> {
+    fn new(frame: AvFrame, stamp: FrameStamp, facts: Facts) -> Option<Self> {
         frame.view()?;
-        Some(Self { frame: Arc::new(frame), stamp, keyframe })
+        Some(Self { frame: Arc::new(frame), stamp, facts })
     }
 
     /// The samples.
@@ -446,7 +581,32 @@ impl Picture {
 
     /// Whether decoding could start at it.
     pub fn is_keyframe(&self) -> bool {
-        self.keyframe
+        self.facts.keyframe
+    }
+
+    /// What it is built on.
+    pub fn kind(&self) -> PictureKind {
+        self.facts.seen.kind
+    }
+
+    /// Whether the decoder had to guess parts of it.
+    pub fn is_damaged(&self) -> bool {
+        self.facts.seen.damaged
+    }
+
+    /// FFmpeg's name of the format that it was sent in, e.g. `yuv420p`.
+    pub fn sent_as(&self) -> &'static str {
+        self.facts.seen.format.unwrap_or_default()
+    }
+
+    /// Its place in its group of pictures, in the order of showing: 0 for the keyframe.
+    pub fn since_keyframe(&self) -> u64 {
+        self.facts.since_keyframe
+    }
+
+    /// When it was to be decoded, on the stream's clock.
+    pub fn decoded_at(&self) -> MediaTime {
+        self.facts.decoded_at
     }
 }
 
@@ -455,10 +615,51 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Stands for a device: these machines have none.
+    #[test]
+    fn a_device_that_fails_again_and_again_is_left_for_the_processor() {
+        let film = crate::encoder::tests::film(12);
+        let (info, packets) = &film;
+        let mut decoder = Decoder::new(info, DecoderOptions::default()).unwrap();
+        decoder.hardware.device = Some("vaapi");
+        for _ in 0..MAX_FAILURES - 1 {
+            decoder.is_corrupt(AvError::EXTERNAL).unwrap();
+            assert_eq!(decoder.hardware().device, Some("vaapi"));
+        }
+        decoder.is_corrupt(AvError::EXTERNAL).unwrap();
+        let refused = decoder.hardware().refused.clone().unwrap();
+        assert!(refused.starts_with("vaapi: it failed while decoding ("), "{refused}");
+        assert_eq!(decoder.hardware().device, None);
+        // The processor begins at the next keyframe.
+        let keyframe = packets.iter().rposition(|packet| packet.keyframe).unwrap();
+        assert!(keyframe > 0);
+        let mut pictures = 0;
+        for packet in packets.iter().skip(1) {
+            decoder.send(packet).unwrap();
+            while decoder.receive().unwrap().is_some() {
+                pictures += 1;
+            }
+        }
+        assert_eq!(pictures, packets.len() - keyframe);
+        assert_eq!(decoder.stats().corrupt, u64::from(MAX_FAILURES));
+    }
+
+    #[test]
+    fn pictures_that_come_without_the_device_say_so() {
+        let (info, packets) = &crate::encoder::tests::film(2);
+        let mut decoder = Decoder::new(info, DecoderOptions::default()).unwrap();
+        decoder.hardware.device = Some("cuda");
+        decoder.send(&packets[0]).unwrap();
+        assert!(decoder.receive().unwrap().is_some());
+        let refused = decoder.hardware().refused.clone().unwrap();
+        assert_eq!(refused, "cuda: the device does not take this kind of h264");
+    }
+
     fn entry(seq: u64, media: i64, media_is_known: bool) -> Entry {
         Entry {
             seq,
             media: MediaTime::from_nanos(media),
+            decoded_at: MediaTime::from_nanos(media),
             wall: WallTime::default(),
             wall_source: WallSource::Arrival,
             keyframe: false,

@@ -59,3 +59,64 @@ impl H264Encoder {
 pub(crate) fn even(size: Size) -> Size {
     Size::new(size.width & !1, size.height & !1)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use omma_imaging::{ColorMatrix, ColorRange, YuvImage};
+    use omma_types::{MediaTime, WallSource, WallTime};
+
+    use super::*;
+    use crate::{Medium, Packet, StreamInfo};
+
+    /// Black pictures in packets, a keyframe every 10.
+    pub(crate) fn film(pictures: u64) -> (StreamInfo, Vec<Packet>) {
+        let size = Size::new(64, 48);
+        let canvas = YuvImage::black(size, ColorRange::Limited, ColorMatrix::Bt601);
+        let mut encoder = H264Encoder::new(&EncoderSettings {
+            size,
+            range: canvas.range(),
+            matrix: canvas.matrix(),
+            ticks: 25,
+            frame_rate: Some(25.0),
+            gop: 10,
+            threads: 1,
+            options: &[("tune", "zerolatency".to_owned())],
+        })
+        .unwrap();
+        let parameters = encoder.parameters().unwrap();
+        let info = StreamInfo {
+            codec: parameters.codec_name(),
+            size: Some(size),
+            frame_rate: Some(25.0),
+            time_base: (1, 25),
+            audio: None,
+            duration: None,
+            frames: None,
+            container: "test".to_owned(),
+            parameters: Arc::new(parameters),
+        };
+        let mut packets = Vec::new();
+        for seq in 0..pictures {
+            encoder.encode(&canvas.view(), seq as i64).unwrap();
+            let packet = encoder.receive().unwrap().unwrap();
+            let pts = MediaTime::from_ticks(seq as i64, 1, 25);
+            packets.push(Packet {
+                medium: Medium::Video,
+                seq,
+                pts,
+                dts: pts,
+                duration: Duration::from_millis(40),
+                keyframe: packet.is_keyframe(),
+                arrival: Instant::now(),
+                wall: WallTime::default(),
+                wall_source: WallSource::Arrival,
+                pts_is_known: true,
+                data: Arc::new(packet),
+            });
+        }
+        (info, packets)
+    }
+}

@@ -10,28 +10,34 @@
 //! outlives its deadline, and [`Stop`] ends any wait.
 
 mod av;
+mod boxes;
 mod decoder;
 mod encoder;
 mod error;
 mod fragment;
+mod hardware;
 mod packet;
 mod pusher;
 mod ring;
 mod source;
 mod spec;
 mod stop;
+mod survey;
 mod timing;
 mod writer;
 
-pub use decoder::{Decoder, DecoderOptions, DecoderStats, Hardware, Picture, Skip};
+pub use boxes::{Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind};
+pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, PictureKind, Skip};
 pub use error::MediaError;
 pub use fragment::FragmentMuxer;
+pub use hardware::{Hardware, HardwareUse};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;
 pub use ring::GopRing;
 pub use source::{Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
 pub use stop::Stop;
+pub use survey::{Gop, Survey, survey};
 pub use writer::{FrameRate, Layout, VideoWriter, WriterOptions};
 
 #[cfg(test)]

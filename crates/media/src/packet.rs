@@ -62,6 +62,16 @@ impl StreamInfo {
         self.parameters.extradata()
     }
 
+    /// FFmpeg's name of the pictures' format, e.g. `yuv420p`, where the header tells it.
+    pub fn pixel_format(&self) -> Option<&'static str> {
+        self.parameters.pixel_format()
+    }
+
+    /// FFmpeg's name of the codec for people, e.g. `H.264 / AVC / MPEG-4 AVC / MPEG-4 part 10`.
+    pub fn codec_long_name(&self) -> &'static str {
+        self.parameters.codec_long_name()
+    }
+
     /// 16 hexadecimal digits over all that must not change within one file: codec, its
     /// header, size, and the same of the sound where its packets are read. Packets of streams
     /// with equal fingerprints can follow each other in one file.
@@ -110,7 +120,8 @@ pub struct Packet {
     /// When it is shown or heard. Pictures and sound share the clock, whose zero is near the
     /// first picture. Never goes back to the start where a file loops.
     pub pts: MediaTime,
-    /// When it is decoded: not after `pts` and rising, unless the stream lies.
+    /// When it is decoded; `pts` where the stream does not tell. Not to be relied on: many
+    /// streams with B-frames (RTP, Matroska) tell it of some packets only.
     pub dts: MediaTime,
     /// How long it is shown or heard; for pictures often an estimate.
     pub duration: Duration,

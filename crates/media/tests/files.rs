@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{clip, decode_all, decode_file, ffmpeg, ffprobe, open, read_all};
 use omma_imaging::ColorRange;
-use omma_media::{Decoder, DecoderOptions, Skip, Source, SourceSpec, Stop, probe};
+use omma_media::{Decoder, DecoderOptions, Hardware, Skip, Source, SourceSpec, Stop, probe};
 use omma_types::{ErrorKind, MediaTime, Size, WallSource};
 
 const TEST_SOURCE: &str = "-f lavfi -i testsrc=size=128x96:rate=25:duration=2";
@@ -435,5 +435,37 @@ fn real_clips_decode_completely() {
         take(&mut decoder);
         assert_eq!(next, frames, "{name}");
         assert_eq!(decoder.stats().corrupt, 0, "{name}");
+    }
+}
+
+#[test]
+fn without_a_device_the_processor_decodes_and_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    ffmpeg(dir.path(), "-f lavfi -i testsrc=size=64x48:rate=10:duration=1 -pix_fmt yuv420p x.mp4");
+    let path = dir.path().join("x.mp4");
+    let wanted = decode_file(&path);
+    for (hardware, words) in [
+        (Hardware::None, &[][..]),
+        (Hardware::Vaapi, &["vaapi: "]),
+        (Hardware::Cuda, &["cuda: "]),
+        (Hardware::Auto, &["cuda: ", "; vaapi: "]),
+    ] {
+        let mut source = open(&path).unwrap();
+        let options = DecoderOptions { hardware, ..DecoderOptions::default() };
+        let mut decoder = Decoder::new(source.info(), options).unwrap();
+        let (packets, _) = read_all(&mut source);
+        let pictures = decode_all(&mut decoder, &packets);
+        assert_eq!(pictures.len(), wanted.len());
+        let used = decoder.hardware();
+        if let Some(device) = used.device {
+            eprintln!("skipped: the fallback of {hardware:?}, since {device} decodes here");
+            continue;
+        }
+        let reason = used.refused.clone().unwrap_or_default();
+        assert_eq!(reason.is_empty(), words.is_empty(), "{reason}");
+        assert!(words.iter().all(|word| reason.contains(word)), "{reason}");
+        for (picture, wanted) in pictures.iter().zip(&wanted) {
+            assert_eq!(picture.stamp().media, wanted.stamp().media);
+        }
     }
 }

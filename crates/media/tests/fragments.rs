@@ -273,3 +273,23 @@ fn what_can_not_begin_a_file_is_refused() {
     muxer.push(packets.iter().find(|p| p.keyframe).unwrap()).unwrap();
     assert!(!muxer.cut().unwrap().is_empty());
 }
+
+#[test]
+fn a_length_that_is_known_beforehand_stands_in_the_head() {
+    let Some(path) = clip("car-detection.mp4") else { return };
+    let (info, packets) = read(&path);
+    let duration = Duration::from_millis(30_160);
+    let muxer = FragmentMuxer::new(&info, None).unwrap();
+    let mut muxer = muxer.with_duration(duration);
+    let mut film = muxer.header().unwrap();
+    let at = film.windows(4).position(|kind| kind == b"mvhd").unwrap();
+    let number = |at: usize| u32::from_be_bytes(film[at..at + 4].try_into().unwrap());
+    assert_eq!((number(at + 16), number(at + 20)), (1000, 30_160));
+    packets.iter().for_each(|packet| muxer.push(packet).unwrap());
+    film.extend(muxer.finish().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.mp4");
+    fs::write(&file, film).unwrap();
+    let found: f64 = ffprobe(&file, "-show_entries format=duration").parse().unwrap();
+    assert!((found - 30.16).abs() < 0.1, "{found}");
+}

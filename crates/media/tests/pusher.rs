@@ -199,3 +199,47 @@ fn a_stream_begins_at_a_keyframe() {
     let (_, keyframe) = first(&path, |p| p.keyframe);
     pusher.push(&keyframe).unwrap();
 }
+
+#[test]
+fn a_live_stream_that_changes_its_size_has_to_be_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    for size in ["128x96", "64x48"] {
+        let input = format!("-f lavfi -i testsrc=size={size}:rate=25:duration=2");
+        let codec = "-c:v libx264 -g 10 -bf 0 -pix_fmt yuv420p";
+        ffmpeg(dir.path(), &format!("{input} {codec} {size}.mp4"));
+    }
+    let Some(server) = RtmpServer::start() else { return };
+    let url = server.address("changing");
+    let reader = SourceSpec::parse(&url).unwrap().open_timeout(SOON).read_timeout(SOON);
+    let stop = Stop::new();
+    let watcher = std::thread::Builder::new()
+        .name("watcher".to_owned())
+        .spawn({
+            let stop = stop.clone();
+            move || {
+                let mut source = Source::open(&reader, &stop).unwrap();
+                let size = source.info().size;
+                let (packets, error) = common::read_all(&mut source);
+                (size, packets.len(), error.unwrap())
+            }
+        })
+        .unwrap();
+    // A camera that is set to another size says goodbye and comes back.
+    let started = Instant::now();
+    'sending: for size in ["128x96", "64x48"].into_iter().cycle() {
+        let mut source = open(&dir.path().join(format!("{size}.mp4")));
+        let mut pusher = Pusher::open(&url, source.info(), &Stop::new()).unwrap();
+        for _ in 0..75 {
+            if watcher.is_finished() {
+                break 'sending;
+            }
+            assert!(started.elapsed() < SOON, "the change goes unnoticed");
+            pusher.push(&source.read().unwrap().unwrap()).unwrap();
+        }
+        pusher.finish().unwrap();
+    }
+    let (size, packets, error) = watcher.join().unwrap();
+    assert!(size.is_some() && packets > 0, "{size:?} {packets}");
+    assert!(error.reason().contains("changed its picture size"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+}

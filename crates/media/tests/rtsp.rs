@@ -13,7 +13,7 @@ use common::ffmpeg;
 use common::http::{path_of, reply, serve, stay_silent};
 use omma_media::{
     Decoder, DecoderOptions, FragmentMuxer, MediaError, Medium, Packet, Source, SourceSpec, Stop,
-    StreamInfo, Transport,
+    StreamInfo, Transport, survey,
 };
 use omma_testkit::RtspCamera as Camera;
 use omma_types::{ErrorKind, Size, WallSource};
@@ -239,6 +239,24 @@ fn cameras_with_sound_and_other_codecs_are_read_and_recorded() {
             assert!((video - audio).abs() < 1.0, "{arguments:?}: {video} {audio}");
         }
     }
+}
+
+#[test]
+fn a_survey_tells_what_a_camera_sends() {
+    let arguments = ["--b-frames", "2", "--gop", "1000", "--fps", "25/1", "--audio", "alaw"];
+    let Some(camera) = Camera::start(&arguments) else { return };
+    let spec = spec(&camera.address("", "cam"));
+    let seen = survey(&spec, Duration::from_millis(4500), &Stop::new()).unwrap();
+    let rate = seen.frame_rate.unwrap();
+    assert!((24.0..26.0).contains(&rate), "{rate}");
+    assert!(seen.b_frames && seen.gop.at_least && seen.gop.pictures > 80, "{:?}", seen.gop);
+    assert!(seen.sound_bit_rate.is_some_and(|rate| (50_000..80_000).contains(&rate)));
+    let told = seen.advice.join("; ");
+    for word in ["keyframes are at least", "B-frames", "pcm_alaw"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    let error = survey(&encrypted(&camera, "x").open_timeout(SOON / 8), SOON, &Stop::new());
+    assert!([ErrorKind::Unreachable, ErrorKind::Timeout].contains(&error.unwrap_err().kind()));
 }
 
 #[test]

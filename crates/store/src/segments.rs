@@ -171,6 +171,20 @@ impl Store {
         Ok(segments)
     }
 
+    /// The segment `id`, if it is there.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn segment(&self, id: i64) -> Result<Option<Segment>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM segments WHERE id = ?1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        row.as_ref().map(read_segment).transpose().map_err(|e| self.bad(e))
+    }
+
     /// The segments that began first, of one camera or of all, finished or not.
     ///
     /// # Errors

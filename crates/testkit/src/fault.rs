@@ -78,6 +78,11 @@ impl Schedule {
         Self(steps)
     }
 
+    /// How often it is anything but good.
+    pub fn outages(&self) -> usize {
+        self.0.iter().filter(|(_, condition)| *condition != Condition::Good).count()
+    }
+
     /// How long it takes in all.
     pub fn length(&self) -> Duration {
         self.0.iter().map(|(lasts, _)| *lasts).sum()
@@ -293,10 +298,10 @@ impl Keeper {
                         done.send(Instant::now()).ok();
                         continue;
                     }
-                    Some(Order::Follow(Schedule(steps), done)) => {
-                        let length: Duration = steps.iter().map(|(lasts, _)| *lasts).sum();
-                        (schedule, next, follows) = (steps.into_iter(), Moment::now(), true);
-                        done.send((next + length).into_std()).ok();
+                    Some(Order::Follow(steps, done)) => {
+                        let through = Moment::now() + steps.length();
+                        (schedule, next, follows) = (steps.0.into_iter(), Moment::now(), true);
+                        done.send(through.into_std()).ok();
                         continue;
                     }
                 },

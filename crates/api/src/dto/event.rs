@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use omma_store::{EventPage, StoredEvent};
+use omma_store::StoredEvent;
 use omma_types::{Event, EventKind};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -73,6 +73,15 @@ pub struct EventDto {
     /// The way the object came, oldest point first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<PathPointDto>,
+    /// Where its picture is, the object marked; absent where there is none.
+    #[schema(example = "/api/v1/events/01KB0V3G7ZJ6QW8N4M2X5T9RCD/snapshot.jpg")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+    /// Where the footage around it is; absent where nothing was recorded, and in messages of
+    /// the WebSocket, which come before footage is written.
+    #[schema(example = "/api/v1/events/01KB0V3G7ZJ6QW8N4M2X5T9RCD/clip.mp4")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<String>,
     /// Anything more, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
@@ -129,19 +138,27 @@ impl EventDto {
             score: event.score,
             rect: event.rect.as_ref().map(BoxDto::from),
             path: path.collect(),
+            snapshot: None,
+            clip: None,
             attributes: event.attributes.clone(),
         }
+    }
+
+    /// The same with the address of its picture, where there is one.
+    pub(crate) fn with_snapshot(mut self, there: bool) -> Self {
+        self.snapshot = there.then(|| format!("/api/v1/events/{}/snapshot.jpg", self.id));
+        self
+    }
+
+    /// The same with the address of its footage, where there is some.
+    pub(crate) fn with_clip(mut self, there: bool) -> Self {
+        self.clip = there.then(|| format!("/api/v1/events/{}/clip.mp4", self.id));
+        self
     }
 }
 
 impl From<&StoredEvent> for EventDto {
     fn from(stored: &StoredEvent) -> Self {
         Self::new(stored.seq, &stored.event)
-    }
-}
-
-impl From<EventPage> for EventPageDto {
-    fn from(page: EventPage) -> Self {
-        Self { events: page.events.iter().map(EventDto::from).collect(), next: page.next }
     }
 }

@@ -18,7 +18,7 @@ pub enum MessageDto {
     /// Something happened.
     Event {
         /// What.
-        event: EventDto,
+        event: Box<EventDto>,
     },
     /// This client reads too slowly: so many messages were left out. Events that were left
     /// out can be read from `/api/v1/events?order=oldest&after_seq=…`.

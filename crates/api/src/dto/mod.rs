@@ -9,6 +9,8 @@ mod camera;
 mod count;
 mod event;
 mod message;
+mod recording;
+mod settings;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
 pub use annotation::{
@@ -22,6 +24,12 @@ pub use camera::{
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
+pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
+pub use settings::{
+    CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,
+    PassThroughChangeDto, PassThroughDto, PassThroughSettingsDto, RecordSettingsDto,
+    ZoneSettingsDto,
+};
 
 use serde::Serialize;
 use utoipa::ToSchema;

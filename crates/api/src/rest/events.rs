@@ -1,16 +1,28 @@
 //! `/api/v1/events`: what happened, filtered, page by page.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
-use omma_store::{EventQuery, MAX_PAGE, Order};
-use omma_types::{ClassName, EventId, EventKind, TrackId};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use omma_engine::Handle;
+use omma_store::{EventPage, EventQuery, MAX_PAGE, Order, StoredEvent};
+use omma_types::{CameraId, ClassName, EventId, EventKind, TrackId, WallTime};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::dto::{ErrorBody, EventDto, EventPageDto};
 use crate::error::{ApiError, ApiResult};
+use crate::footage::{self, Film};
 use crate::params::{self, Params, within};
 use crate::server::App;
+
+/// Footage before an event that is shown where the camera's settings say nothing.
+const BEFORE: Duration = Duration::from_secs(5);
+
+/// The same after it.
+const AFTER: Duration = Duration::from_secs(10);
 
 /// Which events are wanted; each filter narrows.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -87,7 +99,25 @@ pub(crate) async fn list(
         limit: within("limit", params.limit.unwrap_or(100), 1, MAX_PAGE)?,
         order,
     };
-    Ok(Json(app.handle.store().events(&query).await?.into()))
+    let EventPage { events, next } = app.handle.store().events(&query).await?;
+    Ok(Json(EventPageDto { events: with_links(&app.handle, events).await?, next }))
+}
+
+/// Events with the addresses of their pictures and footage.
+async fn with_links(handle: &Handle, events: Vec<StoredEvent>) -> ApiResult<Vec<EventDto>> {
+    let times: Vec<(CameraId, WallTime)> =
+        events.iter().map(|stored| (stored.event.camera.clone(), stored.event.wall)).collect();
+    let clips = handle.recordings().cover(&times).await?;
+    let handle = handle.clone();
+    // Whether there are pictures, the disk is asked.
+    let linked = tokio::task::spawn_blocking(move || {
+        let linked = events.iter().zip(clips).map(|(stored, clip)| {
+            let snapshot = handle.has_snapshot(&stored.event);
+            EventDto::from(stored).with_snapshot(snapshot).with_clip(clip)
+        });
+        linked.collect()
+    });
+    linked.await.map_err(|_panic| ApiError::internal("looking for pictures panicked; see the log"))
 }
 
 /// One event
@@ -104,14 +134,79 @@ pub(crate) async fn get(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> ApiResult<Json<EventDto>> {
+    let mut linked = with_links(&app.handle, vec![known(&app, &id).await?]).await?;
+    linked.pop().map(Json).ok_or_else(|| ApiError::internal("an event was lost on its way"))
+}
+
+/// The event that the path names.
+async fn known(app: &App, id: &str) -> ApiResult<StoredEvent> {
     let id: EventId = id.parse().map_err(|_not_an_id| {
         ApiError::invalid("not an event's id", "an id has 26 letters and digits (a ULID)")
     })?;
-    match app.handle.store().event(id).await? {
-        Some(stored) => Ok(Json((&stored).into())),
+    let none = || {
+        let hint = "it was never there, or is old and was forgotten";
+        ApiError::not_found(format!("there is no event {id}"), hint)
+    };
+    app.handle.store().event(id).await?.ok_or_else(none)
+}
+
+/// The footage around an event
+///
+/// As `recording.mp4` gives it, from some seconds before the event to some seconds after it: as
+/// the camera's `record` says (`before`, `after`), or else 5 s and 10 s.
+#[utoipa::path(
+    get, path = "/api/v1/events/{id}/clip.mp4", operation_id = "get_event_clip", tag = "events",
+    params(("id" = String, Path, description = "The event's id, a ULID")),
+    responses(
+        (status = 200, description = "The footage", content_type = "video/mp4", body = Film),
+        (status = 206, description = "The part of it that was asked for",
+            content_type = "video/mp4", body = Film),
+        (status = 400, description = "Not an id", body = ErrorBody),
+        (status = 404, description = "No such event, or nothing was recorded", body = ErrorBody),
+        (status = 409, description = "The camera's stream changed within this time",
+            body = ErrorBody),
+        (status = 416, description = "The part lies behind the end", body = ErrorBody),
+    )
+)]
+pub(crate) async fn clip(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let event = known(&app, &id).await?.event;
+    let config = app.handle.config().await;
+    let record = config.camera(&event.camera).and_then(|camera| camera.record.clone());
+    let (before, after) = record.map_or((BEFORE, AFTER), |record| (record.before, record.after));
+    let recordings = app.handle.recordings();
+    let (from, to) = (event.wall - before, event.wall + after);
+    let footage = recordings.export(&event.camera, from, to).await?;
+    footage::answer(footage, &headers)
+}
+
+/// The picture of an event
+///
+/// The moment at which the event's object was seen best until then, with its box.
+#[utoipa::path(
+    get, path = "/api/v1/events/{id}/snapshot.jpg", operation_id = "get_event_snapshot",
+    tag = "events",
+    params(("id" = String, Path, description = "The event's id, a ULID")),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/jpeg", body = Film),
+        (status = 400, description = "Not an id", body = ErrorBody),
+        (status = 404, description = "No such event, or there is no picture of it",
+            body = ErrorBody),
+    )
+)]
+pub(crate) async fn snapshot(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> ApiResult<Response> {
+    let event = known(&app, &id).await?.event;
+    match app.handle.event_snapshot(&event).await? {
+        Some(bytes) => Ok(footage::picture(bytes, None)),
         None => Err(ApiError::not_found(
-            format!("there is no event {id}"),
-            "it was never there, or is old and was forgotten",
+            format!("there is no picture of event {}", event.id),
+            "it is about no object, or is old and its picture was removed",
         )),
     }
 }

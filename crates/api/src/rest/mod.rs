@@ -4,4 +4,6 @@ pub(crate) mod annotations;
 pub(crate) mod cameras;
 pub(crate) mod counts;
 pub(crate) mod events;
+pub(crate) mod recordings;
+pub(crate) mod setup;
 pub(crate) mod system;

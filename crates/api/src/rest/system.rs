@@ -67,6 +67,6 @@ pub(crate) async fn nothing_here(uri: axum::http::Uri) -> ApiError {
 
 /// The right place, asked in the wrong way.
 pub(crate) async fn not_this_way(method: axum::http::Method) -> ApiError {
-    ApiError::invalid(format!("{method} is not possible here"), "use GET")
+    ApiError::invalid(format!("{method} is not possible here"), "see /api/v1/openapi.json")
         .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }

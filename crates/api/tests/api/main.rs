@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod certificates;
+mod chrysalis;
 mod http;
 mod secure;
 mod server;
+mod setup;
 mod websocket;

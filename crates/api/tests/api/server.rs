@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use omma_api::{Ports, serve};
+use omma_api::chrysalis::Conf;
+use omma_api::{Port, Ports, serve};
 use omma_engine::{Config, Engine, Handle, Models};
 use omma_infer::Registry;
 use omma_store::Store;
@@ -25,6 +26,7 @@ cameras:
     url: rtsp://viewer:hunter2@127.0.0.1:1/stream?token=hunter2
   street:
     url: sim:street?people=4&cars=1&seed=3&size=640x360&fps=15
+    pass_through: { url: rtmp://127.0.0.1:1/live/hunter2 }
     detect: { model: motion, fps: 5 }
     lines:
       kerb: { from: [0.05, 0.7], to: [0.95, 0.7] }
@@ -34,6 +36,8 @@ cameras:
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Where video-edge-ai-proxy's interface is, if it is on.
+    pub(crate) chrysalis: Option<SocketAddr>,
     pub(crate) handle: Handle,
     engine: Engine,
     shutdown: oneshot::Sender<()>,
@@ -56,17 +60,23 @@ impl Server {
     }
 
     pub(crate) async fn run(config: Config) -> Self {
+        Self::run_as(config, Conf::default()).await
+    }
+
+    pub(crate) async fn run_as(config: Config, conf: Conf) -> Self {
         let store = Store::in_memory().await.unwrap();
         let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
         let ports = Ports::open(&config).await.unwrap();
+        let ports = ports.with_conf(conf);
         let address = ports.http().address();
+        let chrysalis = ports.chrysalis().map(Port::address);
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
         let (shutdown, stop) = oneshot::channel();
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, handle, engine, shutdown, serving }
+        Self { address, chrysalis, handle, engine, shutdown, serving }
     }
 
     /// Stops the server and waits until it has ended; then the engine.
@@ -86,6 +96,12 @@ impl Server {
         let mut bytes = Vec::new();
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
         Answer::new(&bytes)
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let json = [("content-type", "application/json")];
+        send(self.address, method, path, &json, &body.to_string()).await
     }
 
     /// Asks and leaves the answer in the connection.
@@ -120,6 +136,26 @@ impl Server {
         };
         tokio::time::timeout(PATIENCE, trying).await.unwrap()
     }
+}
+
+/// Sends `body` to a server and waits for its answer.
+pub(crate) async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut text = format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
+    Answer::new(&bytes)
 }
 
 /// An answer, taken apart.

@@ -1,11 +1,14 @@
 //! One file a command.
 
 pub(crate) mod analyze;
+pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod eval;
 pub(crate) mod models;
+pub(crate) mod probe;
 pub(crate) mod recordings;
 pub(crate) mod run;
+mod show;
 pub(crate) mod sim;
 pub(crate) mod track;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use omma_api::Ports;
+use omma_api::{Port, Ports};
 use omma_engine::{Config, Engine, Handle};
 use omma_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::analyze::read_config;
 use crate::paths;
+use crate::sources::{FileArgs, Sources, log_notes};
 
 /// How often the file is looked at for changes. Asking the file system works on every one of
 /// them, also on network shares and Kubernetes' config maps.
@@ -22,9 +22,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The configuration
-    #[arg(short, long, value_name = "FILE", default_value = "omma.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    files: FileArgs,
     #[command(flatten)]
     listening: Listening,
 }
@@ -53,9 +52,13 @@ impl Listening {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut config = read_config(&args.config)?;
+    let sources = Sources::open(&args.files)?;
+    let mut config = sources.read()?;
     args.listening.apply(&mut config);
-    let watched = Watched::new(&args.config, args.listening);
+    if let Some(conf) = sources.conf() {
+        log_notes(conf);
+    }
+    let watched = Watched::new(sources, args.listening);
     serve(config, Database::Kept("omma.db"), Some(watched), |address| {
         tracing::info!(
             address,
@@ -117,8 +120,12 @@ async fn serve_until_signal(
     on_ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
     // The port first: a second Omma must not touch the first one's cameras and store.
-    let ports = Ports::open(&config).await?;
+    let mut ports = Ports::open(&config).await?;
+    if let Some(conf) = watched.as_ref().and_then(|watched| watched.sources.conf()) {
+        ports = ports.with_conf(conf.clone());
+    }
     let (address, url) = (ports.http().address(), ports.http().url());
+    let chrysalis = ports.chrysalis().map(Port::url);
     let mut signals = Signals::new()?;
     let store = Store::open(database.open_in(&config.data_dir, address.port())).await?;
     let models = paths::models(&config.data_dir)?;
@@ -130,6 +137,9 @@ async fn serve_until_signal(
         drop(stopped.await);
     }));
     on_ready(&url);
+    if let Some(chrysalis) = chrysalis {
+        tracing::info!(address = chrysalis, "video-edge-ai-proxy's REST is ready");
+    }
     signals.wait(&handle, watched).await;
     tracing::info!("stopping");
     let stopping = async {
@@ -183,26 +193,27 @@ impl Signals {
 
 /// A configuration file that is watched for changes.
 pub(crate) struct Watched {
-    path: PathBuf,
+    sources: Sources,
     listening: Listening,
     seen: Option<(SystemTime, u64)>,
 }
 
 impl Watched {
-    fn new(path: &Path, listening: Listening) -> Self {
-        Self { path: path.to_owned(), listening, seen: stamp(path) }
+    fn new(sources: Sources, listening: Listening) -> Self {
+        let seen = sources.file().and_then(stamp);
+        Self { sources, listening, seen }
     }
 
     /// Reads the file again where it changed or somebody `asked`. A configuration with a
     /// mistake is reported, and the last good one goes on.
     async fn reload_if(&mut self, asked: bool, handle: &Handle) {
-        let now = stamp(&self.path);
+        let now = self.sources.file().and_then(stamp);
         // A file that is away for a moment is being replaced.
         if !asked && (now.is_none() || now == self.seen) {
             return;
         }
         self.seen = now;
-        match read_config(&self.path) {
+        match self.sources.read() {
             Ok(mut config) => {
                 self.listening.apply(&mut config);
                 let changes = handle.reload(config).await;

@@ -7,8 +7,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Before the jitter, which adds up to a quarter: pauses are 1 s to 60 s.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(48);
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl Courier {
         let doublings = self.failures.min(16);
         self.failures = self.failures.saturating_add(1);
         let pause = (FIRST_PAUSE * 2u32.pow(doublings)).min(LONGEST_PAUSE);
-        let moment = now + pause.mul_f64(0.75 + 0.25 * jitter.clamp(0.0, 1.0));
+        let moment = now + pause.mul_f64(1.0 + 0.25 * jitter.clamp(0.0, 1.0));
         self.not_before = Some(moment);
         moment
     }
@@ -227,17 +228,17 @@ mod tests {
     fn pauses_grow_to_a_minute_and_end_with_an_answer() {
         let mut now = Instant::now();
         let mut courier = Courier::new(10, INTERVAL, 1);
-        for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
-            let moment = courier.failed(now, 1.0);
+        for seconds in [1, 2, 4, 8, 16, 32, 48, 48, 48] {
+            let moment = courier.failed(now, 0.0);
             assert_eq!(moment - now, Duration::from_secs(seconds));
             assert_eq!(courier.next(now), Next::At(moment));
             now = moment;
             assert_eq!(courier.next(now), Next::Send(10));
         }
-        assert_eq!(courier.clone().failed(now, 0.0) - now, Duration::from_secs(45));
+        assert_eq!(courier.clone().failed(now, 1.0) - now, Duration::from_secs(60));
         courier.accepted(1);
         courier.added(1, now);
-        assert_eq!(courier.failed(now, 1.0) - now, Duration::from_secs(1));
+        assert_eq!(courier.failed(now, 0.0) - now, Duration::from_secs(1));
     }
 
     /// A queue, and a receiver that calls batches wrong that hold one of `bad`. Returns what
@@ -309,7 +310,7 @@ mod tests {
                 match courier.next(now) {
                     Next::Rest => prop_assert_eq!(courier.waiting(), 0),
                     Next::At(moment) => {
-                        prop_assert!(moment > now && moment - now <= LONGEST_PAUSE);
+                        prop_assert!(moment > now && moment - now <= Duration::from_secs(60));
                         let sends = matches!(courier.next(moment), Next::Send(_) | Next::At(_));
                         prop_assert!(sends);
                     }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::file::camera::{DEFAULT_AFTER, DEFAULT_BEFORE, DEFAULT_SEGMENT};
+
 /// Where footage is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingsConfig {
@@ -27,6 +29,20 @@ pub struct RecordConfig {
     pub keep: Option<Duration>,
     /// Bytes that this camera's footage may take; none for no bound of its own.
     pub max_bytes: Option<u64>,
+}
+
+impl Default for RecordConfig {
+    /// All the time, in files of a minute, kept while there is room.
+    fn default() -> Self {
+        Self {
+            mode: RecordMode::Always,
+            segment: SegmentLength::Duration(DEFAULT_SEGMENT),
+            before: DEFAULT_BEFORE,
+            after: DEFAULT_AFTER,
+            keep: None,
+            max_bytes: None,
+        }
+    }
 }
 
 /// When a camera is recorded.

@@ -63,6 +63,16 @@ impl PictureFeed {
         pictures.clear();
         newest
     }
+
+    /// Ends the feed for good: if nobody else wants pictures, decoding stops at once instead
+    /// of lingering for whoever comes back.
+    pub fn end(self) {
+        let stream = self.inbox.stream.clone();
+        drop(self);
+        if let Some(stream) = stream.upgrade() {
+            stream.demand.stop_lingering();
+        }
+    }
 }
 
 impl Consumer for Inbox {

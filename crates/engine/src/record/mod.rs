@@ -8,9 +8,13 @@
 
 mod check;
 mod disk;
+mod error;
+mod export;
 mod index;
 mod library;
 mod name;
+mod playlist;
+mod ranges;
 mod recorder;
 mod recordings;
 mod retention;
@@ -24,7 +28,10 @@ mod upkeep;
 mod window;
 
 pub use check::{CheckReport, Finding, Trouble};
+pub use error::FootageError;
+pub use export::{Footage, FootageList, FootageReader};
 pub(crate) use library::Library;
+pub use ranges::{FootageRange, Timeline};
 pub(crate) use recorder::Recorder;
 pub use recordings::Recordings;
 pub use state::RecordingStatus;

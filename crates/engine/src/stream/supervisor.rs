@@ -142,8 +142,9 @@ impl Supervisor {
             let waited = started.elapsed();
             let is_over = match knocked {
                 Knock::Answers => was_gone || waited >= delay,
-                Knock::Mute => waited >= delay.max(KNOCK_EVERY),
-                Knock::Closed => waited >= TRY_ANYWAY,
+                // Whoever does not answer a knock would hold an attempt to open it for its full
+                // ten seconds, and meanwhile could return unnoticed.
+                Knock::Mute | Knock::Closed => waited >= TRY_ANYWAY,
             };
             was_gone |= knocked != Knock::Answers;
             let left = delay.saturating_sub(waited);

@@ -10,6 +10,7 @@ use omma_types::Size;
 
 use super::dict::{Dict, c_string};
 use super::frame::{av_matrix, av_range};
+use super::hardware::{self, Device, DeviceKind};
 use super::{AvError, AvFrame, AvPacket, check};
 use crate::Skip;
 
@@ -85,6 +86,23 @@ impl CodecParameters {
         // SAFETY: the name is a constant of FFmpeg, for any id.
         let name = unsafe { CStr::from_ptr(ffi::avcodec_get_name(self.get().codec_id)) };
         name.to_str().unwrap_or("unknown")
+    }
+
+    /// FFmpeg's name of the codec for people.
+    pub(crate) fn codec_long_name(&self) -> &'static str {
+        // SAFETY: the descriptor and its texts are constants of FFmpeg, or null.
+        let name = unsafe {
+            ffi::avcodec_descriptor_get(self.get().codec_id)
+                .as_ref()
+                .filter(|descriptor| !descriptor.long_name.is_null())
+                .map(|descriptor| CStr::from_ptr(descriptor.long_name))
+        };
+        name.and_then(|name| name.to_str().ok()).unwrap_or_else(|| self.codec_name())
+    }
+
+    /// FFmpeg's name of the pictures' format, where the header tells it.
+    pub(crate) fn pixel_format(&self) -> Option<&'static str> {
+        super::frame::format_name(self.get().format)
     }
 
     pub(crate) fn size(&self) -> Option<Size> {
@@ -189,6 +207,32 @@ impl DecoderContext {
         if codec.is_null() {
             return Err(AvError::DECODER_NOT_FOUND);
         }
+        Self::open(codec, parameters, threads, |_| Ok(()))
+    }
+
+    /// Whether this FFmpeg can decode such a stream on a device of this kind.
+    pub(crate) fn has_hardware(parameters: &CodecParameters, kind: DeviceKind) -> bool {
+        hardware::find_decoder(parameters, kind).is_some()
+    }
+
+    /// A decoder on a device. Where that turns out not to take the stream, pictures come from
+    /// the processor (see [`AvFrame::is_on_device`]).
+    pub(crate) fn on_device(
+        parameters: &CodecParameters,
+        kind: DeviceKind,
+        device: &Device,
+    ) -> Result<Self, AvError> {
+        let (codec, format) =
+            hardware::find_decoder(parameters, kind).ok_or(AvError::DECODER_NOT_FOUND)?;
+        Self::open(codec, parameters, 1, |context| hardware::attach(context, device, format))
+    }
+
+    fn open(
+        codec: *const ffi::AVCodec,
+        parameters: &CodecParameters,
+        threads: u32,
+        prepare: impl FnOnce(&mut Context) -> Result<(), AvError>,
+    ) -> Result<Self, AvError> {
         let mut context = Context::new(codec)?;
         // SAFETY: both are valid; the parameters are copied.
         check(unsafe {
@@ -196,6 +240,7 @@ impl DecoderContext {
         })?;
         context.get_mut().thread_count = i32::try_from(threads).unwrap_or(0);
         context.get_mut().max_pixels = MAX_PIXELS;
+        prepare(&mut context)?;
         // SAFETY: a fresh context with its own codec.
         check(unsafe { ffi::avcodec_open2(context.as_ptr(), codec, ptr::null_mut()) })?;
         Ok(Self(context))

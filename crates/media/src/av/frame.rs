@@ -1,5 +1,6 @@
 //! A decoded picture in FFmpeg's own, reference counted and pooled buffers.
 
+use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 use std::{fmt, slice};
 
@@ -9,6 +10,7 @@ use omma_imaging::{ColorMatrix, ColorRange, Plane, YuvView};
 use omma_types::Size;
 
 use super::AvError;
+use crate::PictureKind;
 
 pub(crate) struct AvFrame(NonNull<ffi::AVFrame>);
 
@@ -109,6 +111,24 @@ impl AvFrame {
         self.get_mut().pts = ticks;
     }
 
+    /// What it is built on. Formats that know no such thing keep every picture whole.
+    pub(crate) fn kind(&self) -> PictureKind {
+        use ffi::AVPictureType::{
+            AV_PICTURE_TYPE_B, AV_PICTURE_TYPE_BI, AV_PICTURE_TYPE_P, AV_PICTURE_TYPE_S,
+            AV_PICTURE_TYPE_SP,
+        };
+        match self.get().pict_type {
+            AV_PICTURE_TYPE_P | AV_PICTURE_TYPE_S | AV_PICTURE_TYPE_SP => PictureKind::P,
+            AV_PICTURE_TYPE_B | AV_PICTURE_TYPE_BI => PictureKind::B,
+            _ => PictureKind::I,
+        }
+    }
+
+    /// FFmpeg's name of the samples' format, e.g. `yuv420p`.
+    pub(crate) fn format_name(&self) -> Option<&'static str> {
+        format_name(self.get().format)
+    }
+
     /// Whether the decoder had to guess parts of it.
     pub(crate) fn is_damaged(&self) -> bool {
         self.get().flags & ffi::AV_FRAME_FLAG_CORRUPT != 0 || self.get().decode_error_flags != 0
@@ -179,6 +199,21 @@ impl AvFrame {
         let samples = unsafe { slice::from_raw_parts(data, length) };
         Plane::new(samples, stride, size)
     }
+}
+
+/// FFmpeg's name of a format of samples; none for a number that is none.
+pub(super) fn format_name(format: libc::c_int) -> Option<&'static str> {
+    if !(0..AVPixelFormat::AV_PIX_FMT_NB as libc::c_int).contains(&format) {
+        return None;
+    }
+    // SAFETY: a number below the count of formats is one of them, and the enum has its
+    // representation; the name is a constant of FFmpeg, or null.
+    let name = unsafe {
+        let name =
+            ffi::av_get_pix_fmt_name(std::mem::transmute::<libc::c_int, AVPixelFormat>(format));
+        if name.is_null() { None } else { Some(CStr::from_ptr(name)) }
+    };
+    name?.to_str().ok()
 }
 
 /// Formats whose name already says that luma uses 0 to 255.

@@ -10,6 +10,7 @@ mod audio;
 mod codec;
 mod dict;
 mod frame;
+mod hardware;
 mod header;
 mod input;
 mod log;
@@ -26,6 +27,7 @@ use ffmpeg_next::ffi;
 pub(crate) use audio::{AacEncoder, Samples, samples_of};
 pub(crate) use codec::{CodecParameters, DecoderContext, EncoderContext, EncoderSettings};
 pub(crate) use frame::{AvFrame, FramePool};
+pub(crate) use hardware::{Device, DeviceKind};
 pub(crate) use header::{Track, mp4_header};
 pub(crate) use input::{AudioStream, Input, Interrupt, VideoStream};
 pub(crate) use output::Output;
@@ -45,6 +47,10 @@ impl AvError {
     pub(crate) const CONNECTION_RESET: Self = Self(-libc::ECONNRESET);
     pub(crate) const IO: Self = Self(-libc::EIO);
     pub(crate) const PROTOCOL_NOT_SUPPORTED: Self = Self(-libc::EPROTONOSUPPORT);
+    /// Also what some of FFmpeg's parts mean by a plain -1.
+    pub(crate) const NOT_PERMITTED: Self = Self(-libc::EPERM);
+    pub(crate) const UNKNOWN: Self = Self(ffi::AVERROR_UNKNOWN);
+    pub(crate) const EXTERNAL: Self = Self(ffi::AVERROR_EXTERNAL);
     /// What FFmpeg says once the interrupt has told it to give up.
     pub(crate) const GIVEN_UP: Self = Self(ffi::AVERROR_EXIT);
     pub(crate) const END: Self = Self(ffi::AVERROR_EOF);

@@ -92,6 +92,21 @@ impl AvPacket {
         unsafe { slice::from_raw_parts(packet.data, length) }
     }
 
+    /// The codec's header that counts from this packet on, where a container sends a new one.
+    pub(crate) fn new_extradata(&self) -> Option<&[u8]> {
+        let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_NEW_EXTRADATA;
+        let mut length = 0;
+        // SAFETY: the packet is valid; what is found has `length` bytes and lives as long as
+        // the packet.
+        unsafe {
+            let data = ffi::av_packet_get_side_data(self.as_ptr(), kind, &raw mut length);
+            if data.is_null() {
+                return None;
+            }
+            Some(slice::from_raw_parts(data, length))
+        }
+    }
+
     pub(crate) fn stream_index(&self) -> i32 {
         self.get().stream_index
     }

@@ -3,6 +3,8 @@
 //! the durations of the one before it end: estimates of cameras' frame rates would add up,
 //! and the file's time would drift away from the clock.
 
+use std::time::Duration;
+
 use crate::timing::Sample;
 
 /// What one track has in a fragment.
@@ -89,6 +91,32 @@ pub(super) fn with_edit_list(mut head: Vec<u8>, media_time: u32) -> Vec<u8> {
     let behind = tkhd.0 + tkhd.1;
     head.splice(behind..behind, edts);
     head
+}
+
+/// Writes the film's length into the head, for the film (8.2.2) and for each track (8.4.2).
+pub(super) fn set_duration(head: &mut [u8], duration: Duration) {
+    let Some((moov, size)) = find(head, *b"moov", (0, head.len())) else { return };
+    let end = moov + size;
+    let mut at = moov + 8;
+    let mut found: Vec<usize> =
+        find(head, *b"mvhd", (at, end)).map(|(mvhd, _)| mvhd).into_iter().collect();
+    while let Some((trak, size)) = find(head, *b"trak", (at, end)) {
+        at = trak + size;
+        let mdhd = find(head, *b"mdia", (trak + 8, at))
+            .and_then(|(mdia, size)| find(head, *b"mdhd", (mdia + 8, mdia + size)));
+        found.extend(mdhd.map(|(mdhd, _)| mdhd));
+    }
+    for at in found {
+        // Version 0: two times of 32 bits, then the timescale, then the length.
+        let timescale = head.get(at + 20..at + 24).and_then(|four| four.first_chunk().copied());
+        let is_usual = head.get(at + 8) == Some(&0);
+        if let (true, Some(timescale)) = (is_usual, timescale.map(u32::from_be_bytes))
+            && let Some(length) = head.get_mut(at + 24..at + 28)
+        {
+            let ticks = duration.as_millis() * u128::from(timescale) / 1000;
+            length.copy_from_slice(&u32::try_from(ticks).unwrap_or(0).to_be_bytes());
+        }
+    }
 }
 
 /// Size of the edit list with its box.

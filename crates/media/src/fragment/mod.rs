@@ -78,6 +78,14 @@ impl FragmentMuxer {
         })
     }
 
+    /// Writes into the head how long the film will be, for players that read it as it comes.
+    /// Without it they take the length of what they have read so far.
+    #[must_use]
+    pub fn with_duration(mut self, duration: Duration) -> Self {
+        boxes::set_duration(&mut self.header, duration);
+        self
+    }
+
     fn write_header(
         info: &StreamInfo,
         sound: Option<&Sound>,

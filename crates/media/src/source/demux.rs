@@ -107,6 +107,14 @@ impl Demuxed {
             if packet.is_corrupt() && self.comes_whole() {
                 continue;
             }
+            if medium == Medium::Video && self.is_changed(&packet) {
+                return Err(MediaError::new(
+                    ErrorKind::Unreachable,
+                    self.spec.name(),
+                    "the camera changed its picture size or profile",
+                    "open it again",
+                ));
+            }
             let times = match (medium, &self.audio) {
                 (Medium::Audio, Some(audio)) => {
                     self.clock.times_of_sound(&packet, audio.time_base, Instant::now())
@@ -187,6 +195,13 @@ impl Demuxed {
                 Err(error) => return Err(self.read_error(error)),
             }
         }
+    }
+
+    /// Whether a live stream goes on with another header than it began with. Decoders would
+    /// take it, but files and streams made of the packets begin with the old one.
+    fn is_changed(&self, packet: &AvPacket) -> bool {
+        let new = packet.new_extradata().filter(|_| !self.spec.is_file());
+        new.is_some_and(|new| !new.is_empty() && new != self.info.extradata())
     }
 
     /// Whether packets are damaged only where the source ends. On RTP a lost datagram damages

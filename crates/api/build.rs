@@ -1,0 +1,27 @@
+//! Makes Rust of `proto/`: messages and servers, and the description that reflection tells.
+//! In pure Rust, so that building Omma needs no `protoc`.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use prost::Message as _;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    println!("cargo::rerun-if-changed={}", root.display());
+    let mut files = vec![root.join("chrysalis/video_streaming.proto")];
+    for entry in std::fs::read_dir(root.join("omma/v1"))? {
+        files.push(entry?.path());
+    }
+    files.sort();
+    let description = protox::compile(files, [&root])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("description.bin"), description.encode_to_vec())?;
+    // Pixels are shared, not copied (`bytes`).
+    tonic_prost_build::configure()
+        .build_client(false)
+        .bytes(".")
+        .btree_map(".")
+        .compile_fds(description)?;
+    Ok(())
+}
