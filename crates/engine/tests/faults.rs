@@ -50,7 +50,7 @@ fn film(dir: &Path, secs: u64) -> String {
         dir,
         &format!(
             "-f lavfi -i testsrc=size=320x240:rate={FPS}:duration={secs} -c:v libx264 \
-             -preset ultrafast -tune zerolatency -g {FPS} -pix_fmt yuv420p film.mp4"
+             -preset ultrafast -bf 0 -g {FPS} -pix_fmt yuv420p film.mp4"
         ),
     );
     dir.join("film.mp4").display().to_string()
