@@ -192,8 +192,9 @@ impl Config {
         file::parse(text, name, environment)
     }
 
-    /// A camera's part of a configuration, by itself: as JSON, from an API. `${NAME}` is no
-    /// variable here, since what comes over a network must not read this machine's environment.
+    /// A camera's part of a configuration, by itself: as JSON, from an API. Texts are
+    /// taken as they are: `${NAME}` is no variable here, since what comes over a network must
+    /// not read this machine's environment.
     ///
     /// # Errors
     /// The first thing that is wrong.

@@ -152,7 +152,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
     let options = serde_saphyr::options! { with_snippet: false };
     let file: ConfigFile = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| ConfigError::from_yaml(name, &error))?;
-    let check = Check { name, env };
+    let check = Check { name, env: Some(env) };
     if file.version.value != 1 {
         return Err(check.wrong(
             file.version.referenced,
@@ -209,13 +209,14 @@ pub(super) fn parse_camera(
     let options = serde_saphyr::options! { with_snippet: false };
     let file: Spanned<CameraFile> = serde_saphyr::from_str_with_options(json, options)
         .map_err(|error| ConfigError::from_yaml(&name, &error))?;
-    Check { name: &name, env: &|_name| None }.camera(id, &file, models)
+    Check { name: &name, env: None }.camera(id, &file, models)
 }
 
 /// What the checks share: where they are and what `${NAME}` means.
 struct Check<'a> {
     name: &'a str,
-    env: &'a Lookup<'a>,
+    /// None takes texts as they are.
+    env: Option<&'a Lookup<'a>>,
 }
 
 impl Check<'_> {
@@ -224,7 +225,12 @@ impl Check<'_> {
     }
 
     fn text(&self, text: &Spanned<String>) -> Result<String, ConfigError> {
-        expand(&text.value, self.env).map_err(|reason| self.wrong(text.referenced, reason))
+        match self.env {
+            Some(env) => {
+                expand(&text.value, env).map_err(|reason| self.wrong(text.referenced, reason))
+            }
+            None => Ok(text.value.clone()),
+        }
     }
 
     fn listener(&self, file: &ListenerFile, default: SocketAddr) -> Result<Listener, ConfigError> {
