@@ -116,23 +116,9 @@ impl Modify for Security {
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(cameras::list, setup::add))
-        .routes(routes!(cameras::get, setup::put, setup::remove))
-        .routes(routes!(setup::settings, setup::revert))
-        .routes(routes!(setup::pause))
-        .routes(routes!(setup::resume))
-        .routes(routes!(setup::pass_through, setup::set_pass_through, setup::remove_pass_through))
-        .routes(routes!(cameras::analysis))
-        .routes(routes!(cameras::counts))
-        .routes(routes!(events::list))
-        .routes(routes!(events::get))
-        .routes(routes!(events::clip))
-        .routes(routes!(events::snapshot))
+        .merge(camera_routes())
+        .merge(event_routes())
         .merge(footage_routes())
-        .routes(routes!(counts::list))
-        .routes(routes!(annotations::add))
-        .routes(routes!(annotations::status))
-        .routes(routes!(annotations::revive))
         .routes(routes!(socket::open))
         .routes(routes!(live::live))
         .routes(routes!(live::snapshot))
@@ -142,7 +128,32 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(system::openapi))
 }
 
-/// Apart from the others: the frame of one function for all would be large.
+// Several functions, because the frame of one for all would be large.
+
+fn camera_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(cameras::list, setup::add))
+        .routes(routes!(cameras::get, setup::put, setup::remove))
+        .routes(routes!(setup::settings, setup::revert))
+        .routes(routes!(setup::pause))
+        .routes(routes!(setup::resume))
+        .routes(routes!(setup::pass_through, setup::set_pass_through, setup::remove_pass_through))
+        .routes(routes!(cameras::analysis))
+        .routes(routes!(cameras::counts))
+}
+
+fn event_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(events::list))
+        .routes(routes!(events::get))
+        .routes(routes!(events::clip))
+        .routes(routes!(events::snapshot))
+        .routes(routes!(counts::list))
+        .routes(routes!(annotations::add))
+        .routes(routes!(annotations::status))
+        .routes(routes!(annotations::revive))
+}
+
 fn footage_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(recordings::list))

@@ -2,6 +2,10 @@
 //!
 //! Names and meanings are those of video-edge-ai-proxy, misspelled ones included; the right
 //! spelling is understood as well.
+#![expect(
+    clippy::large_stack_frames,
+    reason = "the description that is derived of so many fields is made in one function"
+)]
 
 use omma_engine::annotations::{
     Annotation, AnnotationBox, AnnotationsStatus, Coordinate, Location,

@@ -1,6 +1,6 @@
 //! Cameras: state, stream, rules and what these have counted.
 
-use omma_engine::{CameraStatus, Handle, LineTotals, Totals, ZoneTotals};
+use omma_engine::{CameraStatus, Handle, LineTotals, RecordingStatus, Totals, ZoneTotals};
 use omma_rules::{Anchor, Line, Zone};
 use omma_types::{ClassName, Point};
 use serde::Serialize;
@@ -24,7 +24,8 @@ pub struct CameraDto {
     #[schema(example = "entrance")]
     pub name: String,
     /// `connecting`, `online`, `stalled` (connected but silent), `offline` (tried again and
-    /// again), `failed` (can't work as configured) or `ended` (a file played to its end).
+    /// again), `failed` (can't work as configured), `ended` (a file played to its end) or
+    /// `paused`.
     #[schema(example = "online")]
     pub state: &'static str,
     /// Why it is in this state; empty while all is well.
@@ -47,6 +48,9 @@ pub struct CameraDto {
     /// What looks at its pictures; absent when nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detector: Option<DetectorDto>,
+    /// How recording it does; absent where it is not to be recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingDto>,
     /// Frames since the start of the process.
     pub frames: FramesDto,
     /// People in the picture now.
@@ -61,6 +65,32 @@ pub struct CameraDto {
     pub counts: CountsDto,
     /// Where to find more.
     pub links: LinksDto,
+}
+
+/// How recording a camera does.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Recording)]
+pub struct RecordingDto {
+    /// `recording`, `failed` (tried again), or `off` while there is nothing to keep yet.
+    #[schema(example = "recording")]
+    pub state: &'static str,
+    /// Why it fails; else empty.
+    pub reason: String,
+    /// Since when it is in this state.
+    pub since: String,
+    /// The same in milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+impl From<RecordingStatus> for RecordingDto {
+    fn from(status: RecordingStatus) -> Self {
+        Self {
+            state: status.state,
+            reason: status.reason,
+            since: status.since.to_string(),
+            since_ms: status.since.as_millis(),
+        }
+    }
 }
 
 /// What a camera sends.
@@ -186,6 +216,8 @@ pub struct LinksDto {
     pub snapshot: String,
     /// The newest analysis.
     pub analysis: String,
+    /// When there is footage of it.
+    pub recordings: String,
 }
 
 impl CameraDto {
@@ -212,6 +244,7 @@ impl CameraDto {
                 engine: detector.engine,
                 error: detector.error,
             }),
+            recording: handle.recording(&status.id).ok().flatten().map(RecordingDto::from),
             frames: FramesDto {
                 received: status.frames.received,
                 decoded: status.frames.decoded,
@@ -228,6 +261,7 @@ impl CameraDto {
                 live: format!("/cameras/{name}/live.mjpg"),
                 snapshot: format!("/cameras/{name}/snapshot.jpg"),
                 analysis: format!("/api/v1/cameras/{name}/analysis"),
+                recordings: format!("/api/v1/cameras/{name}/recordings"),
             },
             name,
         }

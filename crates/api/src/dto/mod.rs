@@ -19,7 +19,7 @@ pub use annotation::{
 };
 pub use camera::{
     CameraDto, CamerasDto, CountsDto, DetectorDto, FramesDto, LineCountsDto, LineDto, LinksDto,
-    StreamDto, ZoneCountsDto, ZoneDto,
+    RecordingDto, StreamDto, ZoneCountsDto, ZoneDto,
 };
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
