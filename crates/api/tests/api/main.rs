@@ -5,5 +5,6 @@
 mod certificates;
 mod http;
 mod secure;
+mod secure_grpc;
 mod server;
 mod websocket;

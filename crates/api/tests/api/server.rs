@@ -34,6 +34,8 @@ cameras:
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Where gRPC is spoken, if the configuration wants it.
+    pub(crate) grpc: Option<SocketAddr>,
     pub(crate) handle: Handle,
     engine: Engine,
     shutdown: oneshot::Sender<()>,
@@ -60,13 +62,14 @@ impl Server {
         let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
         let ports = Ports::open(&config).await.unwrap();
         let address = ports.http().address();
+        let grpc = ports.grpc().map(omma_api::Port::address);
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
         let (shutdown, stop) = oneshot::channel();
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, handle, engine, shutdown, serving }
+        Self { address, grpc, handle, engine, shutdown, serving }
     }
 
     /// Stops the server and waits until it has ended; then the engine.
