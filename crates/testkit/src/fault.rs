@@ -497,7 +497,7 @@ fn damage(chunk: &mut [u8], every: u32, dice: &mut Dice) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::{Read as _, Write as _};
     use std::net::{TcpListener as Listener, TcpStream as Stream};
 
     use super::*;

@@ -6,6 +6,7 @@ mod certificates;
 mod chrysalis;
 mod http;
 mod secure;
+mod secure_grpc;
 mod server;
 mod setup;
 mod websocket;

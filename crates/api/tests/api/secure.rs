@@ -350,7 +350,7 @@ async fn files_that_cannot_be_used_are_named_with_the_reason() {
     pair.write(dir.path(), "server");
     other.write(dir.path(), "other");
     std::fs::write(at("empty.pem"), "").unwrap();
-    std::fs::write(at("cut.pem"), &pair.cert[..pair.cert.len() / 2]).unwrap();
+    std::fs::write(at("cut.pem"), &pair.cert.as_bytes()[..pair.cert.len() / 2]).unwrap();
     let rubbish = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     std::fs::write(at("rubbish.pem"), rubbish).unwrap();
     let locked =

@@ -38,6 +38,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Where video-edge-ai-proxy's interface is, if it is on.
     pub(crate) chrysalis: Option<SocketAddr>,
+    /// Where gRPC is spoken, if the configuration wants it.
+    pub(crate) grpc: Option<SocketAddr>,
     pub(crate) handle: Handle,
     engine: Engine,
     shutdown: oneshot::Sender<()>,
@@ -70,13 +72,14 @@ impl Server {
         let ports = ports.with_conf(conf);
         let address = ports.http().address();
         let chrysalis = ports.chrysalis().map(Port::address);
+        let grpc = ports.grpc().map(Port::address);
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
         let (shutdown, stop) = oneshot::channel();
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, chrysalis, handle, engine, shutdown, serving }
+        Self { address, chrysalis, grpc, handle, engine, shutdown, serving }
     }
 
     /// Stops the server and waits until it has ended; then the engine.

@@ -10,7 +10,7 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 /// How long the other side may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// Where a network camera listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Door {
         Some(Self { host: host.to_owned(), port, request })
     }
 
-    /// Knocks once; takes at most two seconds per address that the name stands for.
+    /// Knocks once; takes at most a second and a half per address that the name stands for.
     pub(super) fn knock(&self) -> Knock {
         let Ok(addresses) = (self.host.as_str(), self.port).to_socket_addrs() else {
             return Knock::Closed;

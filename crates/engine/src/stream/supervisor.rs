@@ -20,7 +20,7 @@ use crate::status::{CameraState, StreamStatus};
 use crate::writer::{EventSender, camera_state};
 
 /// A door is knocked at this often while a camera is away.
-const KNOCK_EVERY: Duration = Duration::from_millis(600);
+const KNOCK_EVERY: Duration = Duration::from_millis(400);
 
 /// However closed a door seems, the camera itself is tried again after this: what knocks may
 /// be mistaken.
