@@ -6,7 +6,9 @@ ratio of medians: the machine's own speed then hardly matters. Needs the clips a
 $OMMA_DATA, ffmpeg, and ONNX Runtime's library in $ORT_DYLIB_PATH; `make bench` sees to that.
 
 usage: benches/run.py [PART ...]      parts: accuracy offline engines logic start live
-keyframes hub fleet (default: all)
+keyframes grpc hub fleet (default: all)
+
+A run of some parts leaves the figures of the others as they are, with their date.
 """
 import json
 import os
@@ -194,28 +196,37 @@ def machine():
     return f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, FFmpeg {ffmpeg}"
 
 
-def write(parts):
+def write():
+    """The table anew: groups that were measured now, and the rows of all others as they stand."""
     path = ROOT / "docs" / "benchmarks.md"
+    today = time.strftime("%Y-%m-%d")
+    measured = list(dict.fromkeys(row[0] for row in rows))
+    lines = {group: [f"| {' | '.join(row)} | {today} |" for row in rows if row[0] == group] for group in measured}
+    kept = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        group = line.split("|")[1].strip() if line.startswith("| ") else ""
+        if group not in ("", "part", "---") and group not in lines:
+            kept.setdefault(group, []).append(line)
     text = ["# Benchmarks", "",
             "Written by `make bench`; do not edit. Ratios are medians over runs in which both",
-            "sides took turns; absolute figures are this machine's and this hour's.", "",
-            f"Machine: {machine()}. Date: {time.strftime('%Y-%m-%d')}. Parts: {', '.join(parts)}.", "",
-            "| part | what | measured | target | |", "| --- | --- | --- | --- | --- |"]
-    text += [f"| {' | '.join(row)} |" for row in rows]
+            "sides took turns; absolute figures are this machine's and that hour's.", "",
+            f"Machine: {machine()}.", "",
+            "| part | what | measured | target | | date |", "| --- | --- | --- | --- | --- | --- |"]
+    for group in list(dict.fromkeys([*kept, *lines])):
+        text += lines.get(group) or kept[group]
     path.write_text("\n".join(text) + "\n")
     print(f"written to {path.relative_to(ROOT)}")
 
 
 def main():
     known = {"accuracy": accuracy, "offline": offline, "engines": engines, "logic": logic, "start": start, "live": live,
-             "keyframes": hub.keyframes, "hub": hub.hub, "fleet": hub.fleet}
+             "keyframes": hub.keyframes, "grpc": hub.grpc, "hub": hub.hub, "fleet": hub.fleet}
     parts = sys.argv[1:] or list(known)
     for missing in (p for p in (OMMA, PETS, STREET, MODEL) if not Path(p).exists()):
         sys.exit(f"skipped: {missing} is not there")
     for part in parts:
         known[part]()
-    if len(parts) == len(known):
-        write(parts)
+    write()
 
 
 if __name__ == "__main__":

@@ -90,7 +90,9 @@ case "$purpose" in
     install_grpc
     ;;
   bench)
-    install_packages ffmpeg python3-venv
+    install_packages ffmpeg python3-venv \
+      gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-bad gstreamer1.0-plugins-good python3-gi
+    install_grpc
     # Python's own ONNX Runtime is the baseline of inference.
     if [ ! -x .setup/bench/bin/python ]; then
       python3 -m venv .setup/bench

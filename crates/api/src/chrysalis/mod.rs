@@ -1,9 +1,9 @@
 //! The REST interface of video-edge-ai-proxy, so that programs written for it go on working.
 //!
 //! This module exists so that nothing else knows that interface: its routes and shapes
-//! ([`dto`]), Docker's words for a camera's state ([`state`]), its configuration file
-//! ([`conf`]), and the answers where it would need containers, which Omma has none of
-//! ([`docker`]). What differs on purpose: passwords are never shown again, and a name that is
+//! ([`dto`]), Docker's words for a camera's state (`state`), its configuration file
+//! (`conf`), and the answers where it would need containers, which Omma has none of
+//! (`docker`). What differs on purpose: passwords are never shown again, and a name that is
 //! taken is refused before anything is stopped.
 
 mod access;
