@@ -10,7 +10,12 @@ use omma_testkit::{
 use serde_json::{Value, json};
 
 fn start(dir: &Path, cameras: &str, name: &str) -> Server {
-    std::fs::write(dir.join("omma.yaml"), format!("version: 1\ncameras:\n{cameras}")).unwrap();
+    let head = "version: 1\nhttp: { listen: '127.0.0.1:0' }\ncameras:\n";
+    std::fs::write(dir.join("omma.yaml"), format!("{head}{cameras}")).unwrap();
+    again(dir, name)
+}
+
+fn again(dir: &Path, name: &str) -> Server {
     Server::start(Omma::new(env!("CARGO_BIN_EXE_omma"), dir).args("run"), name)
 }
 
@@ -49,7 +54,7 @@ fn a_stream_is_passed_on_with_its_sound_and_again_when_the_server_comes_back() {
     server.when_camera("yard", |camera| camera["state"] == "online");
 
     let path = "/api/v1/cameras/yard/pass-through";
-    assert_eq!(post(&server, path, &json!({ "on": true })), 400, "it has no address yet");
+    assert_eq!(post(&server, path, &json!({ "on": true })), 409, "it has no address yet");
     let target = rtmp.address("key-of-the-yard");
     assert_eq!(post(&server, path, &json!({ "url": target, "on": true })), 200);
     let now = when_passing(&server, "yard", "streaming");
@@ -70,10 +75,7 @@ fn a_stream_is_passed_on_with_its_sound_and_again_when_the_server_comes_back() {
     when_passing(&server, "yard", "off");
     let (_, _, log) = server.end("TERM");
     assert!(!log.contains("key-of-the-yard"), "{log}");
-    let server = Server::start(
-        Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args("run"),
-        "pass_through_again",
-    );
+    let server = again(dir.path(), "pass_through_again");
     let kept = server.json(path);
     assert_eq!(kept["state"], "off", "what was asked for is kept: {kept}");
 }
@@ -152,8 +154,7 @@ fn a_paused_camera_is_not_read_and_says_so_also_after_a_restart() {
     assert_eq!(snapshot.status, 503, "{}", snapshot.text());
     assert!(snapshot.text().contains("paused"), "{}", snapshot.text());
     server.end("KILL");
-    let again = Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args("run");
-    let server = Server::start(again, "paused_again");
+    let server = again(dir.path(), "paused_again");
     server.when_camera("yard", |camera| camera["state"] == "paused");
     assert_eq!(post(&server, "/api/v1/cameras/yard/resume", &json!({})), 200);
     server.when_camera("yard", |camera| camera["state"] == "online");

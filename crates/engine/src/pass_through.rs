@@ -96,6 +96,7 @@ impl PassThrough {
             camera: stream.camera.clone(),
             stream: Arc::clone(stream),
             url: self.config.url.clone(),
+            shown: self.config.redacted(),
             status: Arc::clone(&self.status),
             stop: self.stop.clone(),
         };
@@ -130,6 +131,8 @@ struct Pushing {
     camera: CameraId,
     stream: Arc<Stream>,
     url: String,
+    /// The address without the stream key.
+    shown: String,
     status: Arc<Mutex<PassThroughStatus>>,
     stop: Stop,
 }
@@ -153,7 +156,10 @@ impl Pushing {
                 Err(_stopped) if self.stop.is_stopped() => break,
                 Err(error) => {
                     backoff.worked(begun.elapsed());
-                    self.enter(PassThroughState::Offline, &error.to_string());
+                    // Not the error's own text: it names the whole address, stream key included.
+                    let (shown, why) = (&self.shown, error.reason());
+                    let text = format!("{shown}: {why}; {}", error.advice());
+                    self.enter(PassThroughState::Offline, &text);
                     let delay = match error.kind() {
                         ErrorKind::Unsupported | ErrorKind::Invalid => backoff.longest(),
                         _ => backoff.next_delay(),
