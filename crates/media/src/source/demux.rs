@@ -638,13 +638,31 @@ fn open_rtsp(spec: &SourceSpec, url: &str, stop: &Stop) -> Result<Input, MediaEr
         Err(failure) => return Err(failure.into_error(spec)),
     };
     tracing::info!(source = spec.name(), first, second, "no rtsp over the first transport");
-    match attempt(second, whole.saturating_sub(started.elapsed())) {
-        Ok(input) => Ok(input),
-        // That the camera has no other transport either is not why the first one failed.
-        Err(again) if again.is_of_transport() => Err(failure.into_error(spec)),
-        Err(again) => Err(again.into_error(spec)),
+    let mut tries = 0;
+    loop {
+        let left = whole.saturating_sub(started.elapsed());
+        return match attempt(second, left) {
+            Ok(input) => Ok(input),
+            // Some cameras are still busy with the end of the first session.
+            Err(Failure::FFmpeg(AvError::SERVER_ERROR))
+                if tries < BUSY_TRIES && left > BUSY_PAUSE =>
+            {
+                tries += 1;
+                if stop.wait(BUSY_PAUSE) {
+                    return Err(MediaError::stopped(spec.name()));
+                }
+                continue;
+            }
+            // That the camera has no other transport either is not why the first one failed.
+            Err(again) if again.is_of_transport() => Err(failure.into_error(spec)),
+            Err(again) => Err(again.into_error(spec)),
+        };
     }
 }
+
+/// How often a camera that is busy is asked again for another transport.
+const BUSY_TRIES: u32 = 8;
+const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
 fn open_url(
     spec: &SourceSpec,
