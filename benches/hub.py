@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -33,10 +34,18 @@ class Camera:
         if not port:
             sys.exit("skipped: GStreamer's RTSP server is not installed")
         self.url = f"rtsp://127.0.0.1:{port.group(1)}/cam"
+        # This server gets stuck when many ask at once before it plays: one is there first, and stays.
+        self.first = subprocess.Popen(["ffmpeg", "-v", "error", "-nostdin", "-progress", "-", "-rtsp_transport", "tcp",
+                                       "-i", self.url, "-c", "copy", "-f", "null", "-"],
+                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        next(line for line in self.first.stdout if line.startswith("frame=") and line.strip() != "frame=0")
+        # What it goes on to print must not fill the pipe.
+        threading.Thread(target=self.first.stdout.read, daemon=True).start()
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        for process in (self.first, self.process):
+            process.kill()
+            process.wait()
         self.dir.cleanup()
 
 
