@@ -22,6 +22,9 @@ use crate::writer::{EventSender, camera_state};
 /// A door is knocked at this often while a camera is away.
 const KNOCK_EVERY: Duration = Duration::from_millis(400);
 
+/// A door that takes connections and says nothing is knocked at less and less, down to this.
+const MUTE_KNOCK_EVERY: Duration = Duration::from_secs(5);
+
 /// However closed a door seems, the camera itself is tried again after this: what knocks may
 /// be mistaken.
 const TRY_ANYWAY: Duration = Duration::from_secs(30);
@@ -148,7 +151,12 @@ impl Supervisor {
             };
             was_gone |= knocked != Knock::Answers;
             let left = delay.saturating_sub(waited);
-            let nap = if left.is_zero() { KNOCK_EVERY } else { left.min(KNOCK_EVERY) };
+            let nap = match knocked {
+                // Each knock leaves a connection behind in a server that has got stuck.
+                Knock::Mute => (waited / 8).clamp(KNOCK_EVERY, MUTE_KNOCK_EVERY),
+                _ if left.is_zero() => KNOCK_EVERY,
+                _ => left.min(KNOCK_EVERY),
+            };
             if is_over || stop.wait(nap) {
                 return;
             }
