@@ -196,7 +196,12 @@ async fn apply(shared: &Arc<Shared>, old: &Config, new: &Config) -> Vec<String> 
         match (new.camera(&old.id), shared.camera(&old.id)) {
             (Some(same), Some(_running)) if same == old => {}
             (Some(changed), Some(running)) if same_stream(old, changed) => {
-                running.adapt(changed);
+                let adapted = changed.clone();
+                // It may finish a recorded file, which waits for the disk.
+                let adapting = tokio::task::spawn_blocking(move || running.adapt(&adapted));
+                if adapting.await.is_err() {
+                    tracing::error!(camera = %old.id, "changing the camera panicked");
+                }
                 report.push(format!("camera `{}`: changed without interruption", old.id));
             }
             (Some(changed), _) => {

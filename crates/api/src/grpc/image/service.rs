@@ -13,6 +13,7 @@ use super::desk::Desks;
 use super::latest::Latest;
 use super::past;
 use super::views::Views;
+use crate::chrysalis::state::DockerState;
 use crate::grpc::answer::{Answer, Teller};
 use crate::grpc::proto::chrysalis as wire;
 use crate::grpc::proto::chrysalis::image_server::Image;
@@ -219,29 +220,26 @@ impl Image for ImageService {
 
 /// A camera's state in the words of Docker, which clients of the original know.
 fn list_stream(camera: CameraStatus) -> wire::ListStream {
-    let (status, health) = match camera.state {
-        CameraState::Online => ("running", "healthy"),
-        CameraState::Connecting if camera.attempts == 0 => ("created", "starting"),
-        CameraState::Connecting | CameraState::Stalled | CameraState::Offline => {
-            ("restarting", "unhealthy")
-        }
-        CameraState::Paused => ("paused", "healthy"),
-        CameraState::Ended => ("exited", "healthy"),
-        CameraState::Failed => ("exited", "unhealthy"),
+    let docker = DockerState::of(&camera);
+    let health = match camera.state {
+        CameraState::Online | CameraState::Paused | CameraState::Ended => "healthy",
+        CameraState::Connecting if camera.attempts == 0 => "starting",
+        CameraState::Connecting
+        | CameraState::Stalled
+        | CameraState::Offline
+        | CameraState::Failed => "unhealthy",
     };
-    let is_running = matches!(status, "running" | "restarting" | "paused");
-    let failed = camera.state == CameraState::Failed;
     wire::ListStream {
         name: camera.id.as_str().to_owned(),
-        status: status.to_owned(),
+        status: docker.status.to_owned(),
         failing_streak: camera.attempts.into(),
         health_status: health.to_owned(),
-        dead: failed,
-        exit_code: failed.into(),
-        pid: if is_running { std::process::id().cast_signed() } else { 0 },
-        running: is_running,
-        paused: status == "paused",
-        restarting: status == "restarting",
+        dead: camera.state == CameraState::Failed,
+        exit_code: docker.exit_code.into(),
+        pid: if docker.running { std::process::id().cast_signed() } else { 0 },
+        running: docker.running,
+        paused: docker.paused,
+        restarting: docker.restarting,
         oomkilled: false,
         error: camera.reason,
     }
