@@ -10,10 +10,22 @@
 //! - Every call ends within its deadlines, whatever the other side does.
 //! - No secret, and no address with one, is in any message of this crate.
 
+mod broker;
 mod error;
+mod frame;
+mod outlet;
 mod sign;
 mod webhook;
 
+/// The messages of `proto/omma/v1`, field by field documented there.
+pub mod proto {
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+    include!(concat!(env!("OUT_DIR"), "/omma.v1.rs"));
+}
+
+pub use broker::{Broker, BrokerAddress, BrokerKind, BrokerTls, RedisMode};
 pub use error::BusError;
+pub use frame::{Frame, FrameForm, PacketForm};
+pub use outlet::{Inbound, Inlet, Outlet, Wanted};
 pub use sign::Signer;
 pub use webhook::{Deadlines, Outcome, Webhook};

@@ -109,6 +109,9 @@ impl Analyst {
             Detector::Model(model) => {
                 DetectorStatus { name: model.model.clone(), engine: String::new(), error: None }
             }
+            Detector::Bus(name) => {
+                DetectorStatus { name: name.clone(), engine: "bus".to_owned(), error: None }
+            }
         };
         Ok(Arc::new(Self {
             key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),

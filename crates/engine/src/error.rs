@@ -60,6 +60,15 @@ pub enum EngineError {
     /// A model can't be used. Shared: every camera that wants it gets the same answer.
     #[error(transparent)]
     Infer(#[from] Arc<omma_infer::InferError>),
+    /// A detector that is a program of the user's own was asked for a clip.
+    #[error(
+        "`{model}` is a program on the bus, which looks at live cameras alone; name a model that \
+         Omma runs itself (`omma models list`)"
+    )]
+    LiveOnly {
+        /// The detector's name in the configuration.
+        model: String,
+    },
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] omma_store::StoreError),
@@ -126,7 +135,7 @@ impl EngineError {
                 ErrorKind::Invalid
             }
             Self::Exists { .. } => ErrorKind::Busy,
-            Self::NoPassThrough { .. } => ErrorKind::Invalid,
+            Self::NoPassThrough { .. } | Self::LiveOnly { .. } => ErrorKind::Invalid,
             Self::Config(error) => error.kind(),
             Self::Rule { source, .. } => source.kind(),
             Self::NoFrames { .. } => ErrorKind::Corrupt,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use omma_engine::config::{Listener, ModelConfig, NamedModel};
+use omma_engine::config::{Detector, Listener, ModelConfig, NamedModel};
 use omma_engine::{CameraConfig, Config, overlaid};
 use omma_store::{CameraChange, Store};
 use omma_types::redact_url;
@@ -167,12 +167,19 @@ fn listener(listener: &Listener) -> Value {
 }
 
 fn model(named: &NamedModel) -> Value {
-    let ModelConfig { model, engine } = &named.model;
-    let is_file = model.contains('/') || model.ends_with(".onnx");
-    let mut out = json!({ if is_file { "file" } else { "card" }: model });
-    if *engine != omma_infer::EngineChoice::default() {
-        out["engine"] = json!(engine.as_str());
-    }
+    let mut out = match &named.detector {
+        Detector::Model(ModelConfig { model, engine }) => {
+            let is_file = model.contains('/') || model.ends_with(".onnx");
+            let mut out = json!({ if is_file { "file" } else { "card" }: model });
+            if *engine != omma_infer::EngineChoice::default() {
+                out["engine"] = json!(engine.as_str());
+            }
+            out
+        }
+        Detector::Bus(_) => json!({ "bus": true }),
+        // No model of this kind can be named: cameras ask for it by its own name.
+        Detector::Motion => json!({}),
+    };
     if !named.classes.is_empty() {
         out["classes"] = named.classes.iter().map(|class| Value::from(class.as_str())).collect();
     }

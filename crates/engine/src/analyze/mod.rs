@@ -128,7 +128,7 @@ pub fn analyze(
     let workers = match options.detect.detector {
         // The motion detector learns from each picture in turn.
         Detector::Motion => 1,
-        Detector::Model(_) => options.workers.max(1),
+        Detector::Model(_) | Detector::Bus(_) => options.workers.max(1),
     };
     let (pictures_in, pictures_out) = sync_channel::<Work>(workers * WAITING_PER_WORKER);
     let (results_in, results_out) = sync_channel(workers * WAITING_PER_WORKER);

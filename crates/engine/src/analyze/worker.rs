@@ -50,6 +50,7 @@ pub(super) fn describe(
             let model = models.get(config)?;
             Ok((model.name().to_owned(), model.engine().as_str().to_owned()))
         }
+        Detector::Bus(model) => Err(EngineError::LiveOnly { model: model.clone() }),
     }
 }
 
@@ -86,6 +87,7 @@ pub(super) fn check_redaction(
             models.get(config)?.wanted(detect.min_score, &names).map(drop).map_err(Arc::new)?;
             Ok(())
         }
+        Detector::Bus(model) => Err(EngineError::LiveOnly { model: model.clone() }),
     }
 }
 
@@ -139,6 +141,7 @@ fn open(detect: &DetectConfig, also: &[ClassName], models: &Models) -> Result<Ey
             let wanted = model.wanted(detect.min_score, &classes).map_err(Arc::new)?;
             Eye::Model(model.session().map_err(Arc::new)?, wanted)
         }
+        Detector::Bus(model) => return Err(EngineError::LiveOnly { model: model.clone() }),
     })
 }
 

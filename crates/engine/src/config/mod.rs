@@ -8,10 +8,11 @@ mod env;
 mod error;
 mod file;
 mod footage;
+mod messaging;
 mod serving;
 mod show;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ use omma_types::{CameraId, ClassName};
 pub use env::{Lookup, process_environment};
 pub use error::ConfigError;
 pub use footage::{PassThroughConfig, RecordConfig, RecordMode, RecordingsConfig, SegmentLength};
+pub use messaging::{
+    BusConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, PublishConfig, RedactConfig,
+    RedactStyle, Reference, Role, SinkConfig, SinkTarget, all_roles,
+};
 pub use serving::{AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig};
 
 /// Name of the detector that needs no model.
@@ -47,6 +52,16 @@ pub struct Config {
     pub events_keep: Option<Duration>,
     /// Where annotations are delivered to.
     pub annotations: Option<AnnotationsConfig>,
+    /// The bus between processes; none where everything is in this one.
+    pub bus: Option<BusConfig>,
+    /// What this process does.
+    pub roles: BTreeSet<Role>,
+    /// This process's name among those that share the work; made up where none is given.
+    pub node: Option<String>,
+    /// Cameras that are also given to programs of other systems.
+    pub publish: Vec<PublishConfig>,
+    /// Where events go.
+    pub sinks: Vec<SinkConfig>,
     /// The models that cameras can name.
     pub models: BTreeMap<String, NamedModel>,
     /// The cameras in the order of their names.
@@ -56,8 +71,8 @@ pub struct Config {
 /// A model under the name that cameras use for it, with what goes for all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedModel {
-    /// The model.
-    pub model: ModelConfig,
+    /// What runs.
+    pub detector: Detector,
     /// Classes to keep; empty keeps all.
     pub classes: Vec<ClassName>,
     /// See [`DetectConfig::min_score`].
@@ -95,6 +110,10 @@ pub struct CameraConfig {
     pub record: Option<RecordConfig>,
     /// Where its stream is passed on to.
     pub pass_through: Option<PassThroughConfig>,
+    /// What of its pictures goes onto the bus, in place of what holds for all cameras.
+    pub frames: Option<FrameTopic>,
+    /// What is hidden where it is derived from another camera.
+    pub redact: Option<RedactConfig>,
     /// What looks at its pictures; none means that only viewers make it decode.
     pub detect: Option<DetectConfig>,
     /// Lines that are counted.
@@ -154,6 +173,9 @@ pub enum Detector {
     Motion,
     /// A neural network.
     Model(ModelConfig),
+    /// A program of the user's own that reads pictures from the bus and writes back what it
+    /// found, under this name of a model.
+    Bus(String),
 }
 
 impl Detector {
@@ -164,7 +186,7 @@ impl Detector {
     pub const fn default_start_score(&self) -> f32 {
         match self {
             Self::Motion => 0.5,
-            Self::Model(_) => 0.6,
+            Self::Model(_) | Self::Bus(_) => 0.6,
         }
     }
 }

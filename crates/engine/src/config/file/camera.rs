@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
 use super::Check;
+use super::messaging::{FramesFile, RedactFile};
 use super::values::{class_names, point};
 use crate::config::error::{ConfigError, unknown};
 use crate::config::{
@@ -44,6 +45,8 @@ pub(super) struct CameraFile {
     detect: Option<Spanned<DetectFile>>,
     record: Option<Spanned<RecordFile>>,
     pass_through: Option<PassThroughFile>,
+    frames: Option<Spanned<FramesFile>>,
+    redact: Option<RedactFile>,
     #[serde(default)]
     lines: BTreeMap<String, Spanned<LineFile>>,
     #[serde(default)]
@@ -246,6 +249,14 @@ impl Check<'_> {
                 Some(file) => Some(self.pass_through(name, file)?),
                 None => None,
             },
+            frames: match &file.frames {
+                Some(frames) => Some(self.frames(frames)?),
+                None => None,
+            },
+            redact: match &file.redact {
+                Some(redact) => Some(self.redact(redact)?),
+                None => None,
+            },
             detect,
             lines: lines.collect::<Result<_, _>>()?,
             zones: zones.collect::<Result<_, _>>()?,
@@ -332,7 +343,7 @@ impl Check<'_> {
     ) -> Result<DetectConfig, ConfigError> {
         let model = models.get(&file.model.value);
         let detector = match model {
-            Some(model) => Detector::Model(model.model.clone()),
+            Some(model) => model.detector.clone(),
             None if file.model.value == MOTION => Detector::Motion,
             None => {
                 let mut valid: Vec<&str> = models.keys().map(String::as_str).collect();

@@ -1,6 +1,7 @@
 //! The YAML file as it is written, and its way to a checked [`Config`].
 
 pub(super) mod camera;
+mod messaging;
 mod values;
 
 use std::collections::BTreeMap;
@@ -14,12 +15,13 @@ use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
 use self::camera::CameraFile;
+use self::messaging::{BusFile, PublishFile, SinkFile};
 use self::values::{as_path, class_names};
 use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
 use super::{
-    AnnotationsConfig, CameraConfig, Config, GrpcConfig, Listener, MOTION, ModelConfig, NamedModel,
-    RecordingsConfig, Scope, TlsConfig, TokenConfig,
+    AnnotationsConfig, CameraConfig, Config, Detector, GrpcConfig, Listener, MOTION, ModelConfig,
+    NamedModel, RecordingsConfig, Scope, TlsConfig, TokenConfig,
 };
 
 const DEFAULT_HTTP: SocketAddr = local(8080);
@@ -52,6 +54,14 @@ struct ConfigFile {
     #[serde(default)]
     events: EventsFile,
     annotations: Option<AnnotationsFile>,
+    node: Option<Spanned<String>>,
+    #[serde(default)]
+    roles: Vec<Spanned<String>>,
+    bus: Option<BusFile>,
+    #[serde(default)]
+    publish: Vec<Spanned<PublishFile>>,
+    #[serde(default)]
+    sinks: Vec<Spanned<SinkFile>>,
     #[serde(default)]
     models: BTreeMap<String, Spanned<ModelFile>>,
     #[serde(default)]
@@ -131,6 +141,8 @@ struct ModelFile {
     card: Option<String>,
     file: Option<Spanned<String>>,
     #[serde(default)]
+    bus: bool,
+    #[serde(default)]
     engine: EngineFile,
     #[serde(default)]
     classes: Vec<String>,
@@ -184,8 +196,13 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         .cameras
         .iter()
         .map(|(id, camera)| check.camera(id, camera, &models))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(Config {
+        bus: file.bus.as_ref().map(|bus| check.bus(bus)).transpose()?.flatten(),
+        roles: check.roles(&file.roles)?,
+        node: file.node.as_ref().map(|node| check.topic_name(node)).transpose()?,
+        publish: check.publish(&file.publish, &cameras)?,
+        sinks: check.sinks(&file.sinks, &cameras)?,
         data_dir,
         http,
         grpc: file.grpc.as_ref().map(|grpc| check.grpc(grpc)).transpose()?,
@@ -347,37 +364,43 @@ impl Check<'_> {
         })
     }
 
-    fn model(&self, name: &str, model: &Spanned<ModelFile>) -> Result<NamedModel, ConfigError> {
-        let file = &model.value;
+    fn model(
+        &self,
+        name: &str,
+        model_file: &Spanned<ModelFile>,
+    ) -> Result<NamedModel, ConfigError> {
+        let file = &model_file.value;
         let score = |score: &Option<Spanned<f32>>| {
             score.as_ref().map(|score| self.score(score)).transpose()
         };
         if name == MOTION {
             return Err(self.wrong(
-                model.referenced,
+                model_file.referenced,
                 format!("`{MOTION}` is the built-in motion detector; give this model another name"),
             ));
         }
-        let name_or_path = match (&file.card, &file.file) {
-            (Some(card), None) => card.clone(),
-            (None, Some(path)) => as_path(&self.text(path)?),
-            _ => {
-                return Err(self.wrong(
-                    model.referenced,
-                    format!(
-                        "model `{name}` needs either `card` (a name from `omma models list`) \
-                             or `file` (an ONNX file)"
-                    ),
-                ));
-            }
-        };
         let engine = match file.engine {
             EngineFile::Auto => EngineChoice::Auto,
             EngineFile::Ort => EngineChoice::Ort,
             EngineFile::Rten => EngineChoice::Rten,
         };
+        let model = |model| Detector::Model(ModelConfig { model, engine });
+        let detector = match (&file.card, &file.file, file.bus) {
+            (Some(card), None, false) => model(card.clone()),
+            (None, Some(path), false) => model(as_path(&self.text(path)?)),
+            (None, None, true) => Detector::Bus(name.to_owned()),
+            _ => {
+                return Err(self.wrong(
+                    model_file.referenced,
+                    format!(
+                        "model `{name}` needs one of `card` (a name from `omma models list`), \
+                         `file` (an ONNX file) and `bus: true` (a program of your own)"
+                    ),
+                ));
+            }
+        };
         Ok(NamedModel {
-            model: ModelConfig { model: name_or_path, engine },
+            detector,
             classes: class_names(&file.classes),
             min_score: score(&file.min_score)?,
             start_score: score(&file.start_score)?,
