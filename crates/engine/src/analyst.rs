@@ -10,7 +10,7 @@ use omma_infer::{MotionDetector, MotionOptions, Wanted};
 use omma_media::Picture;
 use omma_rules::{Counts, Line, Zone};
 use omma_types::{
-    Analysis, CameraId, ClassName, Detection, Event, EventIds, EventKind, Point, Stage,
+    Analysis, CameraId, ClassName, Detection, Event, EventIds, EventKind, FrameStamp, Point, Stage,
     StageTimings, Track, TrackId, TrackState,
 };
 use parking_lot::Mutex;
@@ -22,14 +22,19 @@ use crate::models::Models;
 use crate::pipeline::Pipeline;
 use crate::pool::{Pool, Sessions};
 use crate::record::Library;
+use crate::remote::{Answer, Remote};
 use crate::snapshot::{Artist, Shots, Snapshots, Taken};
 use crate::status::{DetectorStatus, Message};
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
+use crate::waiting::Waiting;
 use crate::writer::EventSender;
 
 /// After something moved the model looks on for this long: people who stand still are
 /// followed, and the tracker does not lose them to the gate.
 const GATE_LINGER: Duration = Duration::from_secs(5);
+
+/// What is said of a detector on the bus that does not answer.
+const NO_ANSWER: &str = "no program on the bus answers for this model; start one that does";
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(0);
 
@@ -54,6 +59,9 @@ pub(crate) struct Analyst {
     messages: tokio::sync::broadcast::Sender<Message>,
     metrics: Arc<CameraMetrics>,
     eyes: Mutex<Eyes>,
+    /// Where programs on the bus are asked, and the pictures that wait for their answers.
+    remote: Option<Arc<Remote>>,
+    waiting: Mutex<Waiting<(Picture, Instant)>>,
     /// Apart from `eyes`, which stay locked while a model runs: whoever asks for counts does
     /// not wait for that.
     pipeline: Mutex<Pipeline>,
@@ -74,6 +82,14 @@ struct Eyes {
     moved_at: Option<Instant>,
 }
 
+/// A picture that was looked at, here or elsewhere.
+struct Seen<'a> {
+    stamp: FrameStamp,
+    /// None where somebody else took it from the stream.
+    picture: Option<&'a Picture>,
+    arrival: Instant,
+}
+
 /// What an analyst is connected to.
 pub(crate) struct Links {
     pub(crate) pool: Arc<Pool>,
@@ -83,6 +99,7 @@ pub(crate) struct Links {
     pub(crate) messages: tokio::sync::broadcast::Sender<Message>,
     pub(crate) metrics: Arc<CameraMetrics>,
     pub(crate) ids: EventIds,
+    pub(crate) remote: Option<Arc<Remote>>,
 }
 
 impl Analyst {
@@ -129,6 +146,8 @@ impl Analyst {
                 wanted: None,
                 moved_at: None,
             }),
+            remote: links.remote,
+            waiting: Mutex::new(Waiting::new()),
             shots: Mutex::new(shots_for(&config.lines, &config.zones)),
             scene: Mutex::new(Scene::default()),
             status: Mutex::new(status),
@@ -186,6 +205,7 @@ impl Analyst {
     /// worker is looking at comes too late: it would open them again.
     pub(crate) fn finish(&self) {
         self.pool.withdraw(self);
+        self.waiting.lock().clear();
         let events = {
             let mut pipeline = self.pipeline.lock();
             self.finished.store(true, Ordering::Relaxed);
@@ -223,14 +243,87 @@ impl Analyst {
         sessions: &mut Sessions,
     ) {
         let mut timings = StageTimings::default();
-        let detections = match self.detect(picture, arrival, models, sessions, &mut timings) {
-            Ok(detections) => detections,
-            Err(reason) => {
+        if let Detector::Bus(_) = &self.detect.detector {
+            self.ask(picture, arrival);
+            return;
+        }
+        match self.detect(picture, arrival, models, sessions, &mut timings) {
+            Ok(detections) => {
+                let seen = Seen { stamp: picture.stamp(), picture: Some(picture), arrival };
+                self.digest(&seen, detections, timings);
+            }
+            Err(reason) => self.fail(&reason),
+        }
+    }
+
+    /// Has a program on the bus look at a picture.
+    fn ask(&self, picture: &Picture, arrival: Instant) {
+        let Some(remote) = &self.remote else { return };
+        let now = Instant::now();
+        let mut waiting = self.waiting.lock();
+        let (request, left_out) = waiting.ask((picture.clone(), arrival), now);
+        drop(waiting);
+        if left_out.is_some() {
+            self.count_drop(Dropped::NoAnswer);
+        }
+        if let Err(reason) = remote.ask(&self.camera, &self.detect, request, picture) {
+            self.fail(&reason);
+        }
+        self.settle(now);
+    }
+
+    /// A program on the bus has answered.
+    pub(crate) fn answered(&self, answer: Answer) {
+        match answer {
+            Answer::Found { request, detections } => {
+                let detections = self.wanted_of(detections);
+                // One that comes too late is counted where the picture was given up.
+                self.waiting.lock().answer(request, detections);
+            }
+            Answer::Unasked { stamp, detections } => {
+                let seen = Seen { stamp, picture: None, arrival: Instant::now() };
+                self.digest(&seen, self.wanted_of(detections), StageTimings::default());
+            }
+            Answer::Failed { request, reason } => {
+                self.waiting.lock().answer(request, Vec::new());
                 self.fail(&reason);
                 return;
             }
-        };
-        let stamp = picture.stamp();
+        }
+        self.settle(Instant::now());
+    }
+
+    /// Goes on with the pictures whose turn it is, in the order in which they were taken.
+    fn settle(&self, now: Instant) {
+        // Held meanwhile: two threads must not exchange the order.
+        let mut waiting = self.waiting.lock();
+        while let Some(((picture, arrival), answer)) = waiting.pop(now) {
+            let Some(detections) = answer else {
+                self.count_drop(Dropped::NoAnswer);
+                self.fail(NO_ANSWER);
+                continue;
+            };
+            let mut timings = StageTimings::default();
+            timings.add(Stage::Infer, arrival.elapsed());
+            let seen = Seen { stamp: picture.stamp(), picture: Some(&picture), arrival };
+            self.digest(&seen, detections, timings);
+        }
+    }
+
+    /// Of what somebody else found, what is asked for.
+    fn wanted_of(&self, mut detections: Vec<Detection>) -> Vec<Detection> {
+        let classes = &self.detect.classes;
+        detections.retain(|found| {
+            let is_asked_for = classes.is_empty() || classes.contains(&found.class);
+            is_asked_for && found.score >= self.detect.min_score
+        });
+        detections.sort_by(|a, b| b.score.total_cmp(&a.score));
+        detections
+    }
+
+    /// Makes tracks, counts and events of what was found.
+    fn digest(&self, seen: &Seen<'_>, detections: Vec<Detection>, mut timings: StageTimings) {
+        let (stamp, arrival) = (seen.stamp, seen.arrival);
         let (tracks, events, tails) = {
             let mut pipeline = self.pipeline.lock();
             if self.finished.load(Ordering::Relaxed) {
@@ -246,7 +339,9 @@ impl Analyst {
         self.analysed.fetch_add(1, Ordering::Relaxed);
         self.metrics.analysed.increment(1);
         self.metrics.stages(&timings);
-        self.keep_shots(picture, &tracks);
+        if let Some(picture) = seen.picture {
+            self.keep_shots(picture, &tracks);
+        }
         let confirmed = || tracks.iter().filter(|t| t.state == TrackState::Confirmed);
         let people = confirmed().filter(|t| t.class.as_str() == "person").count();
         self.metrics.people.set(people as f64);

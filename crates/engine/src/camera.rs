@@ -64,10 +64,11 @@ impl Camera {
             Analyst::new(&config, detect, links)
         });
         let analyst = analyst.transpose()?;
-        let main = (!config.paused).then(|| Stream::new(&config, Role::Main, Arc::clone(&metrics)));
+        let main = (!config.paused)
+            .then(|| Stream::new(&config, Role::Main, Arc::clone(&metrics), &shared.runtime));
         let sub = (!config.paused && config.detect_url.is_some()).then(|| {
             let metrics = Arc::new(shared.telemetry.sub_stream(&config.id));
-            Stream::new(&config, Role::Detect, metrics)
+            Stream::new(&config, Role::Detect, metrics, &shared.runtime)
         });
         let seen = sub.as_ref().or(main.as_ref());
         let intake = analyst.as_ref().zip(config.detect.as_ref()).map(|(analyst, detect)| {

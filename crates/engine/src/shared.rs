@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     /// The configuration file as it was read last, for those who can't wait until it has taken
     /// effect.
     pub(crate) file: RwLock<Arc<Config>>,
+    /// What connections run on; outlives the engine.
+    pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) store: Store,
     pub(crate) messages: broadcast::Sender<Message>,
     pub(crate) telemetry: Arc<Telemetry>,

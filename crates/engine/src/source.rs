@@ -6,16 +6,27 @@ use omma_imaging::YuvImage;
 use omma_media::{PictureProducer, SourceSpec};
 use omma_sim::{Street, StreetConfig};
 use omma_types::Size;
+use tokio::runtime::Handle;
 
 use crate::config::CameraConfig;
 use crate::error::EngineError;
+use crate::input;
 
-/// The source behind a camera's `url`, or behind its `detect_url`.
+/// The source behind a camera's `url`, or behind its `detect_url`. What comes over a bus is
+/// received on `runtime`.
 ///
 /// # Errors
 /// The address can't be understood.
-pub(crate) fn resolve(config: &CameraConfig, url: &str) -> Result<SourceSpec, EngineError> {
-    let spec = parse(config.id.as_str(), url)?.transport(config.transport).looped(config.looped);
+pub(crate) fn resolve(
+    config: &CameraConfig,
+    url: &str,
+    runtime: &Handle,
+) -> Result<SourceSpec, EngineError> {
+    let spec = if input::is_on_a_bus(url) {
+        input::source(&config.id, url, runtime.clone())?
+    } else {
+        parse(config.id.as_str(), url)?.transport(config.transport).looped(config.looped)
+    };
     Ok(match config.stall {
         Some(stall) => spec.read_timeout(stall),
         None => spec,
@@ -27,7 +38,11 @@ pub(crate) fn resolve(config: &CameraConfig, url: &str) -> Result<SourceSpec, En
 /// # Errors
 /// As [`resolve`].
 pub(crate) fn check(camera: &str, url: &str) -> Result<(), EngineError> {
-    parse(camera, url).map(drop)
+    if input::is_on_a_bus(url) {
+        Ok(input::check(camera, url)?)
+    } else {
+        parse(camera, url).map(drop)
+    }
 }
 
 fn parse(camera: &str, url: &str) -> Result<SourceSpec, EngineError> {

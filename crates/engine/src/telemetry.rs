@@ -32,10 +32,13 @@ pub(crate) enum Drop {
     ClientBusy,
     /// The packet was damaged.
     Corrupt,
+    /// The program on the bus that should have looked at it did not answer in time.
+    NoAnswer,
 }
 
 impl Drop {
-    const ALL: [Self; 4] = [Self::DetectorBusy, Self::ViewBusy, Self::ClientBusy, Self::Corrupt];
+    const ALL: [Self; 5] =
+        [Self::DetectorBusy, Self::ViewBusy, Self::ClientBusy, Self::Corrupt, Self::NoAnswer];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -43,6 +46,7 @@ impl Drop {
             Self::ViewBusy => "view_busy",
             Self::ClientBusy => "client_busy",
             Self::Corrupt => "corrupt",
+            Self::NoAnswer => "no_answer",
         }
     }
 }

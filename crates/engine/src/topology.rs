@@ -75,6 +75,7 @@ impl Engine {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
             overlay: tokio::sync::Mutex::new(overlay),
+            runtime: tokio::runtime::Handle::current(),
             store,
             messages,
             telemetry,

@@ -5,7 +5,7 @@
 //! integer arithmetic. A JPEG with the wrong range looks grey and flat, one with the wrong
 //! matrix has green faces.
 //!
-//! This is the only file of the crate with foreign code: five functions of libjpeg-turbo's
+//! This is the only file of the crate with foreign code: six functions of libjpeg-turbo's
 //! TurboJPEG 2 interface, which all versions since 2010 carry.
 
 use std::ffi::{CStr, c_int, c_ulong};
@@ -20,6 +20,9 @@ use crate::{ColorMatrix, ColorRange, ImagingError, Plane, YuvView};
 
 /// The largest side that libjpeg accepts (`JPEG_MAX_DIMENSION`).
 const MAX_SIDE: u32 = 65_500;
+
+/// Colour at half resolution both ways.
+const SAMPLING: c_int = tj::TJSAMP_TJSAMP_420 as c_int;
 
 /// Makes JPEGs. Keeps its working memory, so use one for many pictures.
 #[derive(Debug)]
@@ -64,6 +67,33 @@ impl JpegEncoder {
         };
         let length =
             self.handle.compress(&planes, size, quality.clamp(1, 100), &mut self.output)?;
+        Ok(&self.output[..length])
+    }
+}
+
+impl JpegEncoder {
+    /// Pixels as a JPEG: rows from top to bottom without padding, three bytes a pixel: blue,
+    /// green, red. Otherwise as [`Self::encode`].
+    ///
+    /// # Errors
+    /// [`ImagingError::JpegTooLarge`], and [`ImagingError::JpegEncode`] also where there are
+    /// more or fewer pixels than `size` says.
+    pub fn encode_bgr(
+        &mut self,
+        pixels: &[u8],
+        size: Size,
+        quality: u8,
+    ) -> Result<&[u8], ImagingError> {
+        if size.width > MAX_SIDE || size.height > MAX_SIDE {
+            return Err(ImagingError::JpegTooLarge { size });
+        }
+        let expected = size.width as usize * size.height as usize * 3;
+        if pixels.len() != expected || expected == 0 {
+            let reason = format!("{} bytes came in place of {expected}", pixels.len());
+            return Err(ImagingError::JpegEncode { size, reason });
+        }
+        let quality = quality.clamp(1, 100);
+        let length = self.handle.compress_bgr(pixels, size, quality, &mut self.output)?;
         Ok(&self.output[..length])
     }
 }
@@ -209,19 +239,10 @@ impl Handle {
         quality: u8,
         output: &mut Vec<u8>,
     ) -> Result<usize, ImagingError> {
-        let failed = |reason: String| ImagingError::JpegEncode { size, reason };
         let too_large = || ImagingError::JpegTooLarge { size };
         let int = |value: usize| c_int::try_from(value).ok();
-        let sampling = tj::TJSAMP_TJSAMP_420 as c_int;
         let (width, height) = (size.width as c_int, size.height as c_int);
-        // SAFETY: has no preconditions; answers -1 where the size makes no sense.
-        let worst = unsafe { tj::tjBufSize(width, height, sampling) };
-        // 2 GB is far above any picture, and below what -1 becomes in an unsigned number.
-        let capacity = usize::try_from(worst).ok().filter(|&w| w > 0 && w < 1 << 31);
-        let capacity = capacity.ok_or_else(too_large)?;
-        if output.len() < capacity {
-            output.resize(capacity, 0);
-        }
+        let worst = room_for(size, output)?;
         let mut data = planes.map(|plane| plane.data().as_ptr());
         let [Some(y), Some(u), Some(v)] = planes.map(|plane| int(plane.stride())) else {
             return Err(too_large());
@@ -241,13 +262,56 @@ impl Handle {
                 width,
                 strides.as_ptr(),
                 height,
-                sampling,
+                SAMPLING,
                 &raw mut target,
                 &raw mut length,
                 c_int::from(quality),
                 tj::TJFLAG_NOREALLOC as c_int,
             )
         };
+        self.outcome(status, length, size, output)
+    }
+
+    /// The same from pixels; there are three bytes for each of `size`.
+    fn compress_bgr(
+        &mut self,
+        pixels: &[u8],
+        size: Size,
+        quality: u8,
+        output: &mut Vec<u8>,
+    ) -> Result<usize, ImagingError> {
+        let mut length: c_ulong = room_for(size, output)?;
+        let mut target = output.as_mut_ptr();
+        // SAFETY: the handle is a live compressor. `pixels` holds `3 * width * height` bytes
+        // (checked by the caller; a pitch of 0 says that rows are not padded). `target` has
+        // room for `length` bytes, the worst case, and TJFLAG_NOREALLOC keeps the library from
+        // allocating another buffer.
+        let status = unsafe {
+            tj::tjCompress2(
+                self.0,
+                pixels.as_ptr(),
+                size.width as c_int,
+                0,
+                size.height as c_int,
+                tj::TJPF_TJPF_BGR as c_int,
+                &raw mut target,
+                &raw mut length,
+                SAMPLING,
+                c_int::from(quality),
+                tj::TJFLAG_NOREALLOC as c_int,
+            )
+        };
+        self.outcome(status, length, size, output)
+    }
+
+    fn outcome(
+        &self,
+        status: c_int,
+        length: c_ulong,
+        size: Size,
+        output: &[u8],
+    ) -> Result<usize, ImagingError> {
+        let failed = |reason: String| ImagingError::JpegEncode { size, reason };
         if status != 0 {
             return Err(failed(error_text(self.0)));
         }
@@ -256,6 +320,20 @@ impl Handle {
             .filter(|&length| length <= output.len())
             .ok_or_else(|| failed("the library wrote too much".to_owned()))
     }
+}
+
+/// Makes room in `output` for the worst JPEG of `size`; answers its length.
+#[allow(unsafe_code, reason = "libjpeg-turbo is a C library")]
+fn room_for(size: Size, output: &mut Vec<u8>) -> Result<c_ulong, ImagingError> {
+    // SAFETY: has no preconditions; answers -1 where the size makes no sense.
+    let worst = unsafe { tj::tjBufSize(size.width as c_int, size.height as c_int, SAMPLING) };
+    // 2 GB is far above any picture, and below what -1 becomes in an unsigned number.
+    let capacity = usize::try_from(worst).ok().filter(|&w| w > 0 && w < 1 << 31);
+    let capacity = capacity.ok_or(ImagingError::JpegTooLarge { size })?;
+    if output.len() < capacity {
+        output.resize(capacity, 0);
+    }
+    Ok(worst)
 }
 
 impl Drop for Handle {
@@ -296,6 +374,24 @@ mod tests {
             let at = (height * y / 4 * width + width * x / 4) * 3;
             [pixels[at], pixels[at + 1], pixels[at + 2]]
         })
+    }
+
+    #[test]
+    fn pixels_keep_their_colours() {
+        let size = Size::new(64, 32);
+        let (left, right) = ([200u8, 30, 40], [20u8, 160, 60]);
+        let pixel = |x: u32| if x < 32 { left } else { right };
+        let rgb: Vec<u8> = (0..32).flat_map(|_| (0..64).flat_map(pixel)).collect();
+        let bgr: Vec<u8> = rgb.chunks_exact(3).flat_map(|p| [p[2], p[1], p[0]]).collect();
+        let mut encoder = JpegEncoder::new().unwrap();
+        let seen = quarters(encoder.encode_bgr(&bgr, size, 95).unwrap(), size);
+        for (seen, wanted) in seen.into_iter().zip([left, right, left, right]) {
+            for (seen, wanted) in seen.into_iter().zip(wanted) {
+                assert!(seen.abs_diff(wanted) <= 5, "{seen} {wanted}");
+            }
+        }
+        assert!(encoder.encode_bgr(&bgr, Size::new(64, 33), 95).is_err());
+        assert!(encoder.encode_bgr(&[], Size::new(0, 0), 95).is_err());
     }
 
     #[test]

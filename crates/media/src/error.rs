@@ -16,7 +16,8 @@ pub struct MediaError {
 }
 
 impl MediaError {
-    pub(crate) fn new(
+    /// A failure of `subject`, for `reason`, with what to do. Secrets in them are left out.
+    pub fn new(
         kind: ErrorKind,
         subject: &str,
         reason: impl Into<String>,

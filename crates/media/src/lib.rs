@@ -34,7 +34,7 @@ pub use hardware::{Hardware, HardwareUse};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;
 pub use ring::GopRing;
-pub use source::{Source, probe};
+pub use source::{PacketFactory, PacketProducer, RelayedPacket, Source, probe};
 pub use spec::{PictureProducer, ProducerFactory, SourceSpec, Transport};
 pub use stop::Stop;
 pub use survey::{Gop, Survey, survey};

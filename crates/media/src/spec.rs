@@ -8,7 +8,7 @@ use std::time::Duration;
 use omma_imaging::YuvImage;
 use omma_types::{ErrorKind, Size, redact_url};
 
-use crate::MediaError;
+use crate::{MediaError, PacketFactory};
 
 /// Renders pictures, one after the other: a simulated camera.
 pub trait PictureProducer: Send {
@@ -46,6 +46,7 @@ pub(crate) enum SourceKind {
     Http(String),
     V4l2(String),
     Producer(ProducerFactory),
+    Relay(PacketFactory),
 }
 
 impl fmt::Debug for SourceKind {
@@ -57,6 +58,7 @@ impl fmt::Debug for SourceKind {
             Self::Http(_) => "Http",
             Self::V4l2(_) => "V4l2",
             Self::Producer(_) => "Producer",
+            Self::Relay(_) => "Relay",
         })
     }
 }
@@ -148,6 +150,12 @@ impl SourceSpec {
     /// camera's, with a keyframe every 2 s.
     pub fn producer(name: &str, factory: ProducerFactory) -> Self {
         Self::new(SourceKind::Producer(factory), redact_url(name))
+    }
+
+    /// Packets that are received elsewhere, from `name` in messages. Silence counts as for
+    /// cameras.
+    pub fn relay(name: &str, factory: PacketFactory) -> Self {
+        Self::new(SourceKind::Relay(factory), redact_url(name))
     }
 
     fn new(kind: SourceKind, name: String) -> Self {
@@ -245,6 +253,7 @@ mod tests {
                 SourceKind::Http(url) => format!("http {url}"),
                 SourceKind::V4l2(device) => format!("v4l2 {device}"),
                 SourceKind::Producer(_) => "producer".to_owned(),
+                SourceKind::Relay(_) => "relay".to_owned(),
             },
         )
     }

@@ -234,3 +234,93 @@ fn a_password_put_in_never_shows_in_a_message() {
     let message = parse(text).unwrap_err().to_string();
     assert!(message.contains("u:***@h") && !message.contains("s3cret"), "{message}");
 }
+
+const BUS: &str = "\
+version: 1
+node: shop-1
+roles: [ingest, analyze]
+bus: { url: 'rediss://bob:${PASSWORD}@r:7000/2', prefix: site, frames: { form: jpeg, fps: 5 }, keep: 2min }
+models:
+  mine: { bus: true, classes: [person] }
+cameras:
+  door: { url: door.mp4, detect: { model: mine }, frames: { form: none } }
+  yard: { url: 'redis+redisedge://r:6379/camera:7' }
+publish:
+  - { camera: door, to: 'redis://r:6379', dialect: redisedge, adaptive: true, page: {} }
+  - { camera: door, to: 'redis://r:6379/1', dialect: deepvision, series: 'redis://ts:6379', reference: own }
+  - { camera: door, to: 'kafka://k:9092', dialect: imagebus, every: 10, topics: { source: IN } }
+sinks:
+  - { name: shop, to: 'https://shop.example/in', secret: '${PASSWORD}', kinds: [line_crossed] }
+  - { name: home, to: 'mqtt://u:${PASSWORD}@m/house', home_assistant: true, cameras: [door] }
+";
+
+#[test]
+fn brokers_dialects_sinks_and_roles_are_understood() {
+    let config = parse(BUS).unwrap();
+    let bus = config.bus.clone().unwrap();
+    assert_eq!((bus.prefix.as_str(), bus.broker.database), ("site", 2));
+    assert_eq!(bus.frames, FrameTopic::Jpeg { quality: 80, fps: 5 });
+    assert_eq!(bus.keep, Duration::from_secs(120));
+    assert_eq!(config.roles, BTreeSet::from([Role::Ingest, Role::Analyze]));
+    assert_eq!(config.cameras[0].frames, Some(FrameTopic::None));
+    let detect = config.cameras[0].detect.as_ref().unwrap();
+    assert_eq!(detect.detector, Detector::Bus("mine".to_owned()));
+    let [redisedge, deepvision, imagebus] = config.publish.as_slice() else { panic!("three") };
+    assert_eq!(redisedge.name, "camera:0");
+    assert_eq!(redisedge.page.as_ref().unwrap().address.port(), 5000);
+    let DialectConfig::Deepvision { reference, series, .. } = &deepvision.dialect else {
+        panic!("deepvision")
+    };
+    assert_eq!(*reference, Reference::Own);
+    assert_eq!(series.as_ref().unwrap().hosts, [("ts".to_owned(), 6379)]);
+    let DialectConfig::Imagebus(options) = &imagebus.dialect else { panic!("imagebus") };
+    assert_eq!((options.every, options.source.as_deref()), (10, Some("IN")));
+    assert_eq!((&options.analysis, options.embed_original), (&None, false));
+    let [shop, home] = config.sinks.as_slice() else { panic!("two") };
+    assert!(matches!(&shop.target, SinkTarget::Webhook { secret: Some(_), .. }));
+    let SinkTarget::Broker { name, home_assistant, .. } = &home.target else { panic!("mqtt") };
+    assert_eq!((name.as_str(), home_assistant.as_deref()), ("house", Some("homeassistant")));
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn what_would_go_wrong_on_a_bus_is_refused_with_its_place() {
+    let cameras = "version: 1\ncameras:\n  door: { url: door.mp4 }\n";
+    let with = |lines: &str| format!("{cameras}{lines}");
+    let publish = |first: &str, second: &str| with(&format!("publish:\n  - {{ {first} }}\n  - {{ {second} }}\n"));
+    for (text, expected) in [
+        (
+            publish(
+                "camera: door, to: 'redis://r', dialect: redisedge",
+                "camera: door, to: 'redis://r:6379', dialect: deepvision",
+            ),
+            "omma.yaml:6:5: `camera:0` is written by cameras `door` (redisedge) and `door`",
+        ),
+        (
+            with("publish:\n  - { camera: door, to: 'redis://r', dialect: redisegde }\n"),
+            "did you mean `redisedge`",
+        ),
+        (
+            with("publish:\n  - { camera: dor, to: 'redis://r', dialect: redisedge }\n"),
+            "did you mean `door`",
+        ),
+        (
+            with("publish:\n  - { camera: door, to: 'kafka://r', dialect: redisedge }\n"),
+            "`redisedge` is not spoken on kafka",
+        ),
+        (
+            with("publish:\n  - { camera: door, to: 'redis://r', dialect: redisedge, every: 3 }\n"),
+            "`every` is an option of `imagebus`, not of `redisedge`",
+        ),
+        (with("bus: 'mqtt://m'\n"), "the bus needs Redis or Kafka"),
+        (with("roles: [analyse]\n"), "did you mean `analyze`"),
+        (with("models: { mine: { bus: true } }\n"), "but there is no bus"),
+        (with("sinks:\n  - { name: a b, to: 'https://h' }\n"), "letters, digits"),
+        (with("sinks:\n  - { name: a, to: 'https://h', kinds: [crossed] }\n"), "kind of event"),
+        (with("sinks:\n  - { name: a, to: 'redis://u:geheim@h:x/e' }\n"), "a port is no number"),
+    ] {
+        let error = parse(&text).expect_err(&text).to_string();
+        assert!(error.contains(expected), "{error}\nexpected: {expected}");
+        assert!(!error.contains("geheim"), "{error}");
+    }
+}

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use omma_media::{GopRing, Packet, Picture, SourceSpec, Stop, StreamInfo};
 use omma_types::{CameraId, Stage, WallTime};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use crate::camera::Camera;
 use crate::config::CameraConfig;
@@ -47,6 +48,8 @@ pub(crate) struct Stream {
     pub(crate) metrics: Arc<CameraMetrics>,
     pub(crate) health: Health,
     config: CameraConfig,
+    /// For what comes over a bus.
+    runtime: Handle,
     held: Mutex<Held>,
     counters: Counters,
     stop: Stop,
@@ -85,7 +88,12 @@ pub struct RingReport {
 }
 
 impl Stream {
-    pub(crate) fn new(config: &CameraConfig, role: Role, metrics: Arc<CameraMetrics>) -> Arc<Self> {
+    pub(crate) fn new(
+        config: &CameraConfig,
+        role: Role,
+        metrics: Arc<CameraMetrics>,
+        runtime: &Handle,
+    ) -> Arc<Self> {
         let ring = GopRing::new(config.ring_bytes, config.history);
         Arc::new(Self {
             camera: config.id.clone(),
@@ -94,6 +102,7 @@ impl Stream {
             metrics,
             health: Health::new(),
             config: config.clone(),
+            runtime: runtime.clone(),
             held: Mutex::new(Held { info: None, ring, taps: Vec::new() }),
             counters: Counters::default(),
             stop: Stop::new(),
@@ -153,7 +162,7 @@ impl Stream {
     }
 
     fn source(&self) -> Result<SourceSpec, EngineError> {
-        let spec = crate::source::resolve(&self.config, self.url())?;
+        let spec = crate::source::resolve(&self.config, self.url(), &self.runtime)?;
         Ok(spec.with_audio(self.role == Role::Main && self.config.audio))
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omma_media::Source;
+use omma_media::{Source, StreamInfo};
 use omma_types::{Clock as _, ErrorKind, EventIds, Stage, SystemClock};
 
 use super::change::ParameterWatch;
@@ -169,13 +169,7 @@ impl Supervisor {
         let stream = Arc::clone(&self.stream);
         let spec = stream.source()?;
         let mut source = Source::open(&spec, &stream.stop)?;
-        let info = source.info();
-        stream.health.note_stream(StreamStatus {
-            codec: info.codec.to_owned(),
-            size: info.size.unwrap_or_default(),
-            fps: info.frame_rate,
-        });
-        stream.opened(info);
+        self.opened(source.info());
         let is_network = self.door.is_some();
         let mut reader = Reader::new(&stream, Instant::now());
         let (mut frozen, mut parameters) = (FrozenWatch::new(), ParameterWatch::default());
@@ -196,6 +190,11 @@ impl Supervisor {
                 }
                 Err(error) => return Err(error.into()),
             };
+            if source.began_anew() {
+                self.opened(source.info());
+                reader = Reader::new(&stream, Instant::now());
+                (frozen, parameters) = (FrozenWatch::new(), ParameterWatch::default());
+            }
             if online.is_none() && packet.is_video() {
                 *online = Some(packet.arrival);
                 self.enter(CameraState::Online, "");
@@ -211,6 +210,16 @@ impl Supervisor {
             stream.metrics.stage(Stage::Demux, packet.arrival.elapsed());
             reader.take(&packet, source.info())?;
         }
+    }
+
+    /// Notes what the open connection carries, which may also change in its middle.
+    fn opened(&self, info: &StreamInfo) {
+        self.stream.health.note_stream(StreamStatus {
+            codec: info.codec.to_owned(),
+            size: info.size.unwrap_or_default(),
+            fps: info.frame_rate,
+        });
+        self.stream.opened(info);
     }
 
     /// Opens a frozen camera again; one that stays frozen is read on, and said to be stalled.

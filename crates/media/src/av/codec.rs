@@ -46,6 +46,31 @@ impl CodecParameters {
         Ok(parameters)
     }
 
+    /// Parameters of a video stream that was not opened here.
+    pub(crate) fn of_video(
+        codec: &str,
+        extradata: &[u8],
+        size: Option<Size>,
+    ) -> Result<Self, AvError> {
+        let name = c_string(codec)?;
+        // SAFETY: the name ends in zero; the descriptor is a constant of FFmpeg, or null.
+        let descriptor = unsafe { ffi::avcodec_descriptor_get_by_name(name.as_ptr()).as_ref() };
+        let video = ffi::AVMediaType::AVMEDIA_TYPE_VIDEO;
+        let Some(descriptor) = descriptor.filter(|descriptor| descriptor.type_ == video) else {
+            return Err(AvError::INVALID_ARGUMENT);
+        };
+        let parameters = Self::new()?;
+        let dimension = |pixels: u32| i32::try_from(pixels).or(Err(AvError::INVALID_ARGUMENT));
+        let size = size.unwrap_or_default();
+        // SAFETY: valid, and ours alone.
+        let inner = unsafe { &mut *parameters.0.as_ptr() };
+        inner.codec_type = video;
+        inner.codec_id = descriptor.id;
+        inner.width = dimension(size.width)?;
+        inner.height = dimension(size.height)?;
+        if extradata.is_empty() { Ok(parameters) } else { parameters.with_extradata(extradata) }
+    }
+
     /// The same with another header of the codec.
     pub(crate) fn with_extradata(&self, bytes: &[u8]) -> Result<Self, AvError> {
         let copy = self.try_clone()?;

@@ -58,6 +58,21 @@ impl AvPacket {
         Ok(())
     }
 
+    /// A copy of bytes that were received elsewhere.
+    pub(crate) fn received(
+        bytes: &[u8],
+        pts: i64,
+        dts: i64,
+        keyframe: bool,
+    ) -> Result<Self, AvError> {
+        let mut packet = Self::new()?;
+        packet.set_to_copy(bytes, pts)?;
+        let inner = packet.get_mut();
+        inner.dts = dts;
+        inner.flags = if keyframe { ffi::AV_PKT_FLAG_KEY } else { 0 };
+        Ok(packet)
+    }
+
     /// Lets go of the data.
     pub(crate) fn clear(&mut self) {
         // SAFETY: the packet is valid; afterwards it is blank.

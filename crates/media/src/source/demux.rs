@@ -510,11 +510,11 @@ fn open_streams(spec: &SourceSpec, stop: &Stop) -> Result<Opened, MediaError> {
         SourceKind::V4l2(device) => {
             open_url(spec, device, Some("video4linux2"), &live_options(&[]), stop)?
         }
-        SourceKind::Producer(_) => {
+        SourceKind::Producer(_) | SourceKind::Relay(_) => {
             return Err(MediaError::new(
                 ErrorKind::Internal,
                 spec.name(),
-                "a producer is not read by FFmpeg",
+                "it is not read by FFmpeg",
                 "report this as a bug",
             ));
         }

@@ -3,11 +3,14 @@
 mod demux;
 mod pace;
 mod producer;
+mod relayed;
 
 use std::path::Path;
 
 use demux::Demuxed;
 use producer::Produced;
+use relayed::Relayed;
+pub use relayed::{PacketFactory, PacketProducer, RelayedPacket};
 
 use crate::spec::SourceKind;
 use crate::{MediaError, Packet, SourceSpec, Stop, StreamInfo};
@@ -18,6 +21,7 @@ pub struct Source(Inner);
 enum Inner {
     Demuxed(Box<Demuxed>),
     Produced(Box<Produced>),
+    Relayed(Box<Relayed>),
 }
 
 impl Source {
@@ -36,6 +40,9 @@ impl Source {
             SourceKind::Producer(factory) => {
                 Inner::Produced(Box::new(Produced::open(spec, factory, stop)?))
             }
+            SourceKind::Relay(factory) => {
+                Inner::Relayed(Box::new(Relayed::open(spec, factory, stop)?))
+            }
             _ => Inner::Demuxed(Box::new(Demuxed::open(spec, stop)?)),
         }))
     }
@@ -45,6 +52,17 @@ impl Source {
         match &self.0 {
             Inner::Demuxed(demuxed) => demuxed.info(),
             Inner::Produced(produced) => produced.info(),
+            Inner::Relayed(relayed) => relayed.info(),
+        }
+    }
+
+    /// Whether the packet that was just read is the first of another stream: what
+    /// [`Self::info`] said before no longer holds, and times have no relation to those before.
+    /// Only packets that are received elsewhere do this; asking takes the answer away.
+    pub fn began_anew(&mut self) -> bool {
+        match &mut self.0 {
+            Inner::Demuxed(_) | Inner::Produced(_) => false,
+            Inner::Relayed(relayed) => relayed.began_anew(),
         }
     }
 
@@ -60,6 +78,7 @@ impl Source {
         match &mut self.0 {
             Inner::Demuxed(demuxed) => demuxed.read(),
             Inner::Produced(produced) => produced.read().map(Some),
+            Inner::Relayed(relayed) => relayed.read().map(Some),
         }
     }
 }

@@ -382,6 +382,15 @@ impl Check<'_> {
                 ),
             ));
         }
+        if let (Detector::Bus(_), GateFile::Motion) = (&detector, file.gate) {
+            return Err(self.wrong(
+                file.model.referenced,
+                format!(
+                    "camera `{camera}`: `gate: motion` holds back models of Omma's own, not a \
+                     program on the bus; remove it"
+                ),
+            ));
+        }
         Ok(DetectConfig {
             name: file.model.value.clone(),
             detector,

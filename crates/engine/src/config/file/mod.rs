@@ -197,8 +197,20 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         .iter()
         .map(|(id, camera)| check.camera(id, camera, &models))
         .collect::<Result<Vec<_>, _>>()?;
+    let bus = file.bus.as_ref().map(|bus| check.bus(bus)).transpose()?.flatten();
+    if bus.is_none()
+        && let Some((name, model)) = file.models.iter().find(|(_, model)| model.value.bus)
+    {
+        return Err(check.wrong(
+            model.referenced,
+            format!(
+                "model `{name}` is a program on the bus, but there is no bus; add \
+                 `bus: redis://host:6379` or `bus: kafka://host:9092`"
+            ),
+        ));
+    }
     Ok(Config {
-        bus: file.bus.as_ref().map(|bus| check.bus(bus)).transpose()?.flatten(),
+        bus,
         roles: check.roles(&file.roles)?,
         node: file.node.as_ref().map(|node| check.topic_name(node)).transpose()?,
         publish: check.publish(&file.publish, &cameras)?,

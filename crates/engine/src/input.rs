@@ -1,0 +1,125 @@
+//! Cameras that other programs write onto a bus: their pictures become packets like any
+//! camera's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use omma_bus::{BrokerAddress, BusError, Frame, FrameForm, Inbound, Inlet};
+use omma_imaging::JpegEncoder;
+use omma_media::{MediaError, PacketProducer, RelayedPacket, SourceSpec};
+use omma_types::{CameraId, redact_url};
+use tokio::runtime::Handle;
+
+/// Pixels are made packets of this quality: they are decoded again at once, and what the
+/// detector sees should not suffer.
+const QUALITY: u8 = 92;
+
+/// Whether `url` names a stream on a bus: `redis+redisedge://…`.
+pub(crate) fn is_on_a_bus(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let broker = scheme.split_once('+').map_or("", |(broker, _)| broker);
+    matches!(broker, "redis" | "rediss" | "valkey" | "valkeys" | "kafka" | "kafkas")
+}
+
+/// Whether `url` can be understood.
+pub(crate) fn check(camera: &str, url: &str) -> Result<(), BusError> {
+    omma_bus::dialect::open_inlet(&BrokerAddress::parse(url)?, camera).map(drop)
+}
+
+/// The source behind `url`. `runtime` is what the connection runs on; it outlives the camera.
+pub(crate) fn source(
+    camera: &CameraId,
+    url: &str,
+    runtime: Handle,
+) -> Result<SourceSpec, BusError> {
+    let address = BrokerAddress::parse(url)?;
+    let (camera, name) = (camera.clone(), redact_url(url));
+    let shown = name.clone();
+    let factory = move |_stop: &omma_media::Stop| -> Result<Box<dyn PacketProducer>, MediaError> {
+        let inlet = omma_bus::dialect::open_inlet(&address, camera.as_str())
+            .map_err(|error| failed(&shown, &error))?;
+        Ok(Box::new(Relay {
+            name: shown.clone(),
+            runtime: runtime.clone(),
+            inlet,
+            encoder: None,
+            said: false,
+        }))
+    };
+    Ok(SourceSpec::relay(&name, Arc::new(factory)))
+}
+
+/// One connection to a stream on a bus.
+struct Relay {
+    name: String,
+    runtime: Handle,
+    inlet: Box<dyn Inlet>,
+    /// Only for senders of pixels.
+    encoder: Option<JpegEncoder>,
+    /// Whether a picture that can't be used was told.
+    said: bool,
+}
+
+impl PacketProducer for Relay {
+    fn next(&mut self, deadline: Instant) -> Result<Option<RelayedPacket>, MediaError> {
+        let inlet = &mut self.inlet;
+        let waiting = async { tokio::time::timeout_at(deadline.into(), inlet.next()).await };
+        let frame = match self.runtime.block_on(waiting) {
+            Ok(Ok(Inbound::Frame(frame) | Inbound::Detected(frame, _))) => frame,
+            Ok(Err(error)) => return Err(failed(&self.name, &error)),
+            Err(_elapsed) => return Ok(None),
+        };
+        match self.packet(*frame) {
+            Ok(packet) => Ok(Some(packet)),
+            Err(reason) => {
+                if !self.said {
+                    tracing::warn!(source = %self.name, reason, "a picture can't be used");
+                    self.said = true;
+                }
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Relay {
+    fn packet(&mut self, frame: Frame) -> Result<RelayedPacket, String> {
+        let stamp = frame.stamp;
+        let mut packet = RelayedPacket {
+            codec: "mjpeg".to_owned(),
+            extradata: Vec::new(),
+            size: (stamp.size.width > 0).then_some(stamp.size),
+            stream_start: frame.stream_start,
+            seq: stamp.seq,
+            pts: stamp.media,
+            dts: stamp.media,
+            duration: Duration::ZERO,
+            keyframe: frame.keyframe,
+            wall: stamp.wall,
+            wall_source: stamp.wall_source,
+            data: frame.data,
+        };
+        match frame.form {
+            FrameForm::Jpeg => {}
+            FrameForm::Packet(form) => {
+                packet.codec = form.codec;
+                packet.extradata = form.extradata.to_vec();
+                packet.dts = form.decode;
+                packet.duration = form.duration;
+            }
+            FrameForm::Bgr => {
+                let encoder = match &mut self.encoder {
+                    Some(encoder) => encoder,
+                    None => self.encoder.insert(JpegEncoder::new().map_err(|e| e.to_string())?),
+                };
+                let jpeg = encoder.encode_bgr(&packet.data, stamp.size, QUALITY);
+                packet.data = jpeg.map_err(|error| error.to_string())?.to_vec().into();
+            }
+        }
+        Ok(packet)
+    }
+}
+
+fn failed(name: &str, error: &BusError) -> MediaError {
+    MediaError::new(error.kind(), name, error.to_string(), "it is opened again by itself")
+}
