@@ -13,7 +13,9 @@
 mod broker;
 mod error;
 mod frame;
+pub mod kafka;
 mod outlet;
+pub mod redis;
 mod sign;
 mod webhook;
 
