@@ -14,7 +14,9 @@
 mod broker;
 mod error;
 mod frame;
+pub mod kafka;
 mod outlet;
+pub mod redis;
 mod sign;
 pub mod sink;
 mod tls;
