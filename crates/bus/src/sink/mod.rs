@@ -3,7 +3,9 @@
 //! A target says what became of events and decides nothing: what to do with those that were
 //! not taken, and when to try again, is the engine's.
 
+mod kafka;
 mod mqtt;
+mod redis;
 mod webhook;
 
 use bytes::Bytes;
@@ -11,7 +13,9 @@ use futures_util::future::BoxFuture;
 
 use crate::BusError;
 
+pub use kafka::KafkaSink;
 pub use mqtt::{MqttLink, MqttSink};
+pub use redis::RedisSink;
 pub use webhook::WebhookSink;
 
 /// An event on its way out.
