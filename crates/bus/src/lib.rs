@@ -17,6 +17,7 @@ pub mod kafka;
 mod outlet;
 pub mod redis;
 mod sign;
+pub mod topic;
 mod webhook;
 
 /// The messages of `proto/omma/v1`, field by field documented there.
