@@ -21,6 +21,7 @@ pub mod redis;
 mod sign;
 pub mod sink;
 mod tls;
+pub mod topic;
 mod webhook;
 
 /// The messages of `proto/omma/v1`, field by field documented there.
