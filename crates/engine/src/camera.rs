@@ -60,6 +60,7 @@ impl Camera {
                 messages: shared.messages.clone(),
                 metrics: Arc::clone(&metrics),
                 ids: EventIds::new(random_seed()),
+                remote: shared.remote.clone(),
             };
             Analyst::new(&config, detect, links)
         });

@@ -18,6 +18,7 @@ use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
+use crate::remote::Remote;
 use crate::snapshot::Snapshots;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
     pub(crate) library: Arc<Library>,
+    /// Programs on the bus that detect; none without a bus.
+    pub(crate) remote: Option<Arc<Remote>>,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) upkeep: Upkeep,
     pub(crate) annotations: Annotations,

@@ -84,6 +84,7 @@ impl Engine {
             pool,
             writer,
             library,
+            remote: None,
             snapshots,
             upkeep,
             annotations,
