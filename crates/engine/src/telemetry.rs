@@ -30,18 +30,22 @@ pub(crate) enum Drop {
     ViewBusy,
     /// A newer picture came before a client had taken this one.
     ClientBusy,
+    /// Too many waited to be made into a derived camera's picture.
+    DeriveBusy,
     /// The packet was damaged.
     Corrupt,
 }
 
 impl Drop {
-    const ALL: [Self; 4] = [Self::DetectorBusy, Self::ViewBusy, Self::ClientBusy, Self::Corrupt];
+    const ALL: [Self; 5] =
+        [Self::DetectorBusy, Self::ViewBusy, Self::ClientBusy, Self::DeriveBusy, Self::Corrupt];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::DetectorBusy => "detector_busy",
             Self::ViewBusy => "view_busy",
             Self::ClientBusy => "client_busy",
+            Self::DeriveBusy => "derive_busy",
             Self::Corrupt => "corrupt",
         }
     }

@@ -1,6 +1,7 @@
 //! The YAML file as it is written, and its way to a checked [`Config`].
 
 pub(super) mod camera;
+mod derived;
 mod messaging;
 mod values;
 
@@ -197,6 +198,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         .iter()
         .map(|(id, camera)| check.camera(id, camera, &models))
         .collect::<Result<Vec<_>, _>>()?;
+    check.derived(&file.cameras, &cameras)?;
     Ok(Config {
         bus: file.bus.as_ref().map(|bus| check.bus(bus)).transpose()?.flatten(),
         roles: check.roles(&file.roles)?,
