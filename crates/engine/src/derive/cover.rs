@@ -110,9 +110,9 @@ impl Sightings {
             || self.looks.front().is_some_and(|look| look.at < oldest)
         {
             self.looks.pop_front();
-            // What was forgotten because there was too much of it is no longer known.
+            // What is forgotten may have to be hidden for `hold` after it.
             if let (Some(from), Some(first)) = (&mut self.from, self.looks.front()) {
-                *from = (*from).max(first.at);
+                *from = (*from).max(first.at + self.hiding.redact.hold);
             }
         }
     }
@@ -345,7 +345,9 @@ mod tests {
             ("person", 0.4, person_at(0.7)),
         ];
         sightings.note(at(0.0), &analysis(0.0, &found, &[]));
-        assert_eq!(sightings.cover(at(0.0)), Cover::Areas(vec![person_at(0.7)]));
+        let cover = sightings.cover(at(0.0));
+        assert!(covers(&cover, person_at(0.7)), "{cover:?}");
+        assert!(!covers(&cover, person_at(0.1)) && !covers(&cover, person_at(0.4)), "{cover:?}");
         let mut all = Sightings::new(hiding(&[], 0.0), false);
         all.note(at(0.0), &analysis(0.0, &found, &[]));
         assert!(covers(&all.cover(at(0.0)), person_at(0.1)), "no classes: everything found");
