@@ -88,7 +88,7 @@ impl Derived {
         };
         let redact = child.redact.clone().unwrap_or_default();
         check_rate(detect.rate)
-            .and_then(|()| check_gate(detect))
+            .and_then(|()| check_eyes(detect))
             .and_then(|()| check_classes(&redact, detect))
             .map_err(|reason| format!("`{}` {reason}", parent.id))
     }
@@ -132,13 +132,20 @@ pub(crate) fn check_rate(rate: Rate) -> Result<(), String> {
         .to_owned())
 }
 
-fn check_gate(detect: &DetectConfig) -> Result<(), String> {
-    if !detect.motion_gate {
-        return Ok(());
+/// Whether each picture that the detector gets is really looked at.
+fn check_eyes(detect: &DetectConfig) -> Result<(), String> {
+    if detect.motion_gate {
+        return Err("rests while nothing moves, so whoever stands still would be shown; remove \
+                    `gate: motion`"
+            .to_owned());
     }
-    Err("rests while nothing moves, so whoever stands still would be shown; remove \
-         `gate: motion`"
-        .to_owned())
+    if let Detector::Bus(model) = &detect.detector {
+        return Err(format!(
+            "has `{model}` on the bus for a detector, and what another program leaves out would \
+             be shown; choose a model that Omma runs itself"
+        ));
+    }
+    Ok(())
 }
 
 /// As far as it can be told without the model.
