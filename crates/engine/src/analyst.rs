@@ -2,8 +2,8 @@
 //! turns detections into tracks, counts and events.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use omma_infer::{MotionDetector, MotionOptions, Wanted};
@@ -73,6 +73,13 @@ pub(crate) struct Analyst {
     finished: AtomicBool,
     dropped: AtomicU64,
     analysed: AtomicU64,
+    witnesses: Mutex<Vec<Weak<dyn Witness>>>,
+}
+
+/// Somebody who must not miss an analysis.
+pub(crate) trait Witness: Send + Sync {
+    /// Is told of each analysis before anybody else. Must not block.
+    fn saw(&self, analysis: &Analysis);
 }
 
 /// What looks at pictures; only the worker at hand touches it.
@@ -154,6 +161,7 @@ impl Analyst {
             finished: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             analysed: AtomicU64::new(0),
+            witnesses: Mutex::default(),
         }))
     }
 
@@ -354,9 +362,25 @@ impl Analyst {
             scene.previous = scene.latest.replace(Arc::clone(&analysis));
             scene.tails = tails;
         }
+        self.tell_witnesses(&analysis);
         // Nobody listens: that is no failure.
         drop(self.messages.send(Message::Analysis(analysis)));
         self.report(events, arrival);
+    }
+
+    /// Tells `witness` of every analysis from now on, until it is dropped.
+    pub(crate) fn add_witness(&self, witness: &Arc<dyn Witness>) {
+        self.witnesses.lock().push(Arc::downgrade(witness));
+    }
+
+    fn tell_witnesses(&self, analysis: &Analysis) {
+        self.witnesses.lock().retain(|witness| match witness.upgrade() {
+            Some(witness) => {
+                witness.saw(analysis);
+                true
+            }
+            None => false,
+        });
     }
 
     fn detect(

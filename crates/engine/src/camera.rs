@@ -96,7 +96,7 @@ impl Camera {
         });
         camera.metrics.state(Some(camera.state()));
         for stream in camera.streams() {
-            stream.start(&camera, shared.events())?;
+            stream.start(&camera, shared)?;
         }
         camera.pass_on(camera.config().pass_through)?;
         camera.record(camera.config().record.as_ref())?;

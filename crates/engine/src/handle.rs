@@ -221,6 +221,7 @@ impl Handle {
     ) -> Result<(), EngineError> {
         let settings = overlay.with_secrets(id, settings);
         let camera = overlay.file.parse_camera(id.as_str(), &settings)?;
+        crate::derive::check_among(&camera, &overlay.config.cameras)?;
         let change = CameraChange {
             camera: id.clone(),
             settings: Some(camera.to_json(false).to_string()),

@@ -15,6 +15,7 @@ mod backoff;
 mod camera;
 pub mod config;
 mod demand;
+mod derive;
 mod error;
 mod feed;
 mod forgetting;

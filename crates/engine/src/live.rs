@@ -192,31 +192,7 @@ impl Artist {
             self.canvas.resize_from(&picture.view(), size);
         }
         if self.options.annotated {
-            let scene = camera.scene();
-            let config = camera.config();
-            let tracks = match &scene.latest {
-                Some(latest) => {
-                    let at = if camera.has_sub_stream() {
-                        // Two streams have two clocks; when a picture was taken, both know.
-                        let later = stamp.wall.since(latest.frame.wall);
-                        latest.frame.media + later
-                    } else {
-                        stamp.media
-                    };
-                    carried_on(latest, scene.previous.as_deref(), at)
-                }
-                None => Vec::new(),
-            };
-            let drawing = Drawing {
-                tracks: &tracks,
-                tails: &scene.tails,
-                lines: &config.lines,
-                zones: &config.zones,
-                totals: &camera.totals(),
-                title: camera.id.as_str(),
-                note: &clock_text(stamp.wall),
-            };
-            drawing.draw(&mut self.painter, &mut self.canvas);
+            annotate(camera, &stamp, &mut self.painter, &mut self.canvas);
         }
         camera.metrics.stage(Stage::Draw, started.elapsed());
         stamp
@@ -246,6 +222,40 @@ impl Artist {
         canvas.label(Point::new(0.5, 0.45), Anchor::Center, title, &style(32.0));
         canvas.label(Point::new(0.5, 0.57), Anchor::Center, reason, &style(16.0));
     }
+}
+
+/// Draws on a camera's picture what its detector found, its lines, zones and counts.
+pub(crate) fn annotate(
+    camera: &Camera,
+    stamp: &FrameStamp,
+    painter: &mut Painter,
+    canvas: &mut YuvImage,
+) {
+    let scene = camera.scene();
+    let config = camera.config();
+    let tracks = match &scene.latest {
+        Some(latest) => {
+            let at = if camera.has_sub_stream() {
+                // Two streams have two clocks; when a picture was taken, both know.
+                let later = stamp.wall.since(latest.frame.wall);
+                latest.frame.media + later
+            } else {
+                stamp.media
+            };
+            carried_on(latest, scene.previous.as_deref(), at)
+        }
+        None => Vec::new(),
+    };
+    let drawing = Drawing {
+        tracks: &tracks,
+        tails: &scene.tails,
+        lines: &config.lines,
+        zones: &config.zones,
+        totals: &camera.totals(),
+        title: camera.id.as_str(),
+        note: &clock_text(stamp.wall),
+    };
+    drawing.draw(painter, canvas);
 }
 
 /// `size` made no wider than `max_width`, at even numbers.

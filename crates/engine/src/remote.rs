@@ -1,7 +1,7 @@
 //! stub
+use crate::config::DetectConfig;
 use omma_media::Picture;
 use omma_types::{CameraId, Detection, FrameStamp};
-use crate::config::DetectConfig;
 pub(crate) enum Answer {
     Found { request: u64, detections: Vec<Detection> },
     Unasked { stamp: FrameStamp, detections: Vec<Detection> },
@@ -9,5 +9,13 @@ pub(crate) enum Answer {
 }
 pub(crate) struct Remote {}
 impl Remote {
-    pub(crate) fn ask(&self, _c: &CameraId, _d: &DetectConfig, _r: u64, _p: &Picture) -> Result<(), String> { Ok(()) }
+    pub(crate) fn ask(
+        &self,
+        _c: &CameraId,
+        _d: &DetectConfig,
+        _r: u64,
+        _p: &Picture,
+    ) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -9,6 +9,7 @@ use omma_types::Size;
 use tokio::runtime::Handle;
 
 use crate::config::CameraConfig;
+use crate::derive::Derived;
 use crate::error::EngineError;
 use crate::input;
 
@@ -45,8 +46,25 @@ pub(crate) fn check(camera: &str, url: &str) -> Result<(), EngineError> {
     }
 }
 
+/// Whether a camera's `url` can be understood, which may name another camera that it is made
+/// from.
+///
+/// # Errors
+/// It can't.
+pub(crate) fn check_main(camera: &str, url: &str) -> Result<(), EngineError> {
+    match Derived::of(url) {
+        Some(derived) => derived
+            .map(drop)
+            .map_err(|reason| EngineError::Source { camera: camera.to_owned(), reason }),
+        None => check(camera, url),
+    }
+}
+
 fn parse(camera: &str, url: &str) -> Result<SourceSpec, EngineError> {
     let wrong = |reason: String| EngineError::Source { camera: camera.to_owned(), reason };
+    if Derived::of(url).is_some() {
+        return Err(wrong(format!("`{url}` can only be a camera's `url`")));
+    }
     if url.starts_with("sim:") {
         let street = StreetConfig::from_url(url).map_err(|error| wrong(error.to_string()))?;
         let factory = move || -> Box<dyn PictureProducer> {

@@ -30,6 +30,8 @@ pub(crate) enum Drop {
     ViewBusy,
     /// A newer picture came before a client had taken this one.
     ClientBusy,
+    /// Too many waited to be made into a derived camera's picture.
+    DeriveBusy,
     /// The packet was damaged.
     Corrupt,
     /// The program on the bus that should have looked at it did not answer in time.
@@ -37,14 +39,21 @@ pub(crate) enum Drop {
 }
 
 impl Drop {
-    const ALL: [Self; 5] =
-        [Self::DetectorBusy, Self::ViewBusy, Self::ClientBusy, Self::Corrupt, Self::NoAnswer];
+    const ALL: [Self; 6] = [
+        Self::DetectorBusy,
+        Self::ViewBusy,
+        Self::ClientBusy,
+        Self::DeriveBusy,
+        Self::Corrupt,
+        Self::NoAnswer,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::DetectorBusy => "detector_busy",
             Self::ViewBusy => "view_busy",
             Self::ClientBusy => "client_busy",
+            Self::DeriveBusy => "derive_busy",
             Self::Corrupt => "corrupt",
             Self::NoAnswer => "no_answer",
         }

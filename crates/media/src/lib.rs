@@ -16,6 +16,7 @@ mod encoder;
 mod error;
 mod fragment;
 mod hardware;
+mod live_encoder;
 mod packet;
 mod pusher;
 mod ring;
@@ -31,6 +32,7 @@ pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, PictureKind, S
 pub use error::MediaError;
 pub use fragment::FragmentMuxer;
 pub use hardware::{Hardware, HardwareUse};
+pub use live_encoder::{LiveEncoder, LiveOptions, Taken};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;
 pub use ring::GopRing;
@@ -51,6 +53,7 @@ mod tests {
         is_send::<Source>();
         is_send::<Decoder>();
         is_send::<VideoWriter>();
+        is_send::<LiveEncoder>();
         is_send::<GopRing>();
         is_send::<FragmentMuxer>();
         is_send::<Pusher>();

@@ -8,13 +8,9 @@ use omma_media::Picture;
 use omma_types::{ClassName, Detection, Stage, StageTimings};
 
 use super::reader::Clock;
-use crate::config::{DetectConfig, Detector, MOTION, Rate};
+use crate::config::{DetectConfig, Detector, MOTION};
 use crate::error::EngineError;
 use crate::models::Models;
-
-/// Between two looks boxes are put on a straight way. People change theirs more slowly than
-/// this.
-const LEAST_FPS_TO_HIDE: f64 = 2.0;
 
 /// A picture on its way to a worker.
 pub(super) struct Work {
@@ -65,15 +61,8 @@ pub(super) fn check_redaction(
         class: class.to_string(),
         reason: reason.to_owned(),
     };
-    let often = match detect.rate {
-        Rate::All => true,
-        Rate::Fps(fps) => fps >= LEAST_FPS_TO_HIDE,
-        Rate::Keyframes => false,
-    };
-    if !often {
-        let reason = "the detector must look at 2 pictures a second or more, or people would \
-                      walk out of their cover";
-        return Err(refused(first, reason));
+    if let Err(reason) = crate::derive::check_rate(detect.rate) {
+        return Err(refused(first, &reason));
     }
     match &detect.detector {
         Detector::Motion => match hide.iter().find(|class| class.as_str() != MOTION) {
@@ -188,6 +177,7 @@ const MIN_SPAN: std::time::Duration = std::time::Duration::from_nanos(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Rate;
 
     #[test]
     fn what_cannot_be_found_is_not_promised_to_be_hidden() {

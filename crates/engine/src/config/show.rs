@@ -10,7 +10,10 @@ use serde_json::{Map, Value, json};
 use super::file::camera::{
     DEFAULT_AFTER, DEFAULT_BEFORE, DEFAULT_HISTORY, DEFAULT_RING_BYTES, DEFAULT_SEGMENT,
 };
-use super::{CameraConfig, DetectConfig, Rate, RecordConfig, RecordMode, SegmentLength};
+use super::{
+    CameraConfig, DetectConfig, Rate, RecordConfig, RecordMode, RedactConfig, RedactStyle,
+    SegmentLength,
+};
 
 /// See [`CameraConfig::to_json`].
 pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
@@ -62,6 +65,9 @@ pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
         // The last part of the path is the key that lets somebody send.
         let shown = if hide_secrets { config.redacted() } else { config.url.clone() };
         set("pass_through", json!({ "url": shown, "start": config.start }));
+    }
+    if let Some(config) = &config.redact {
+        set("redact", redact(config));
     }
     if !config.lines.is_empty() {
         let lines = config.lines.iter().map(|l| (l.name().to_owned(), line(l)));
@@ -118,6 +124,27 @@ fn record(config: &RecordConfig) -> Value {
     }
     if let Some(max) = config.max_bytes {
         out["max_size"] = json!(format!("{max}B"));
+    }
+    out
+}
+
+fn redact(config: &RedactConfig) -> Value {
+    let usual = RedactConfig::default();
+    let mut out = json!({
+        "style": match config.style {
+            RedactStyle::Black => "black",
+            RedactStyle::Blur => "blur",
+            RedactStyle::Pixelate => "pixelate",
+        },
+    });
+    if !config.classes.is_empty() {
+        out["classes"] = classes(&config.classes);
+    }
+    if config.margin != usual.margin {
+        out["margin"] = json!(rounded(config.margin));
+    }
+    if config.hold != usual.hold {
+        out["hold"] = json!(duration(config.hold));
     }
     out
 }

@@ -287,7 +287,9 @@ fn brokers_dialects_sinks_and_roles_are_understood() {
 fn what_would_go_wrong_on_a_bus_is_refused_with_its_place() {
     let cameras = "version: 1\ncameras:\n  door: { url: door.mp4 }\n";
     let with = |lines: &str| format!("{cameras}{lines}");
-    let publish = |first: &str, second: &str| with(&format!("publish:\n  - {{ {first} }}\n  - {{ {second} }}\n"));
+    let publish = |first: &str, second: &str| {
+        with(&format!("publish:\n  - {{ {first} }}\n  - {{ {second} }}\n"))
+    };
     for (text, expected) in [
         (
             publish(
@@ -322,5 +324,71 @@ fn what_would_go_wrong_on_a_bus_is_refused_with_its_place() {
         let error = parse(&text).expect_err(&text).to_string();
         assert!(error.contains(expected), "{error}\nexpected: {expected}");
         assert!(!error.contains("geheim"), "{error}");
+    }
+}
+
+const HALL: &str = "\
+version: 1
+models: { people: { card: yolox-nano, classes: [person, car] } }
+cameras:
+  hall: { url: hall.mp4, detect: { model: people } }
+  safe: { url: 'redacted:hall', redact: { classes: [person], style: blur, margin: 0.3, hold: 2s } }
+  shown: { url: 'annotated:hall', record: { mode: always } }
+";
+
+#[test]
+fn derived_cameras_are_understood_and_told_back() {
+    let config = parse(HALL).unwrap();
+    let [_, safe, shown] = config.cameras.as_slice() else { panic!("three cameras") };
+    let redact = RedactConfig {
+        classes: vec![ClassName::new("person")],
+        style: RedactStyle::Blur,
+        margin: 0.3,
+        hold: Duration::from_secs(2),
+    };
+    assert_eq!(safe.redact, Some(redact));
+    for camera in [safe, shown] {
+        let json = camera.to_json(false).to_string();
+        assert_eq!(config.parse_camera(camera.id.as_str(), &json).as_ref(), Ok(camera));
+    }
+}
+
+#[test]
+fn derived_cameras_that_cannot_be_made_are_refused() {
+    let change = |from: &str, to: &str| {
+        assert!(HALL.contains(from), "{from}");
+        parse(&HALL.replacen(from, to, 1)).unwrap_err().to_string()
+    };
+    let cases = [
+        (
+            "redacted:hall",
+            "redacted:hal",
+            "omma.yaml:5:16: camera `safe`: unknown camera `hal`; did you mean `hall`?",
+        ),
+        ("redacted:hall", "redacted:", "must stand the name of a camera"),
+        ("redacted:hall", "redacted:safe", "`safe` is made from another camera itself"),
+        ("redacted:hall", "redacted:shown", "`shown` is made from another camera itself"),
+        ("redacted:hall", "annotated:hall", "hides nothing here"),
+        (", detect: { model: people }", "", "nothing would be found that could be hidden"),
+        ("{ model: people }", "{ model: people, fps: 1 }", "2 pictures a second or more"),
+        ("{ model: people }", "{ model: people, fps: keyframes }", "2 pictures a second or more"),
+        ("{ model: people }", "{ model: people, gate: motion }", "whoever stands still"),
+        ("{ model: people }", "{ model: motion }", "cannot tell `person`"),
+        (
+            "classes: [person],",
+            "classes: [dog],",
+            "does not look for `dog` (it does for `person`, `car`)",
+        ),
+        ("hold: 2s", "hold: 1min", "`hold` must be 10s or less"),
+        ("mode: always", "mode: events", "it raises no events itself"),
+        (
+            "url: hall.mp4",
+            "url: hall.mp4, detect_url: 'redacted:safe'",
+            "can only be a camera's `url`",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let error = change(from, to);
+        assert!(error.contains(expected), "{from} -> {to}: {error}");
     }
 }

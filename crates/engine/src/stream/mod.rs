@@ -3,6 +3,7 @@
 //! for its detector has two.
 
 mod change;
+mod derived;
 mod frozen;
 mod health;
 mod knock;
@@ -22,9 +23,10 @@ use tokio::runtime::Handle;
 
 use crate::camera::Camera;
 use crate::config::CameraConfig;
-use crate::demand::Demand;
+use crate::demand::{Demand, Plan};
 use crate::error::EngineError;
 use crate::feed::Preroll;
+use crate::shared::Shared;
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
 
 pub(crate) use health::Health;
@@ -114,13 +116,13 @@ impl Stream {
     pub(crate) fn start(
         self: &Arc<Self>,
         camera: &Arc<Camera>,
-        events: crate::writer::EventSender,
+        shared: &Arc<Shared>,
     ) -> Result<(), EngineError> {
         let name = match self.role {
             Role::Main => format!("cam-{}", self.camera),
             Role::Detect => format!("sub-{}", self.camera),
         };
-        let supervisor = Supervisor::new(Arc::clone(camera), Arc::clone(self), events);
+        let supervisor = Supervisor::new(Arc::clone(camera), Arc::clone(self), shared);
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || supervisor.run())
@@ -222,6 +224,12 @@ impl Stream {
         let after = pictures.iter().skip(last + 1).position(|p| p.keyframe);
         let end = after.map_or(pictures.len(), |after| last + 1 + after);
         Some((info, pictures.get(start..end)?.iter().map(|p| (*p).clone()).collect()))
+    }
+
+    /// Whether anybody wants its packets or pictures at `now`.
+    fn is_wanted(&self, now: Instant) -> bool {
+        let has_taps = self.held.lock().taps.iter().any(|tap| tap.strong_count() > 0);
+        has_taps || self.demand.plan(now) > Plan::Nothing
     }
 
     /// Lets `tap` have every packet from now on, and of those before what `preroll` says.

@@ -1,7 +1,7 @@
 //! Keeps one stream alive: opens it, reads it, and opens it again whenever something goes
 //! wrong. Nothing that happens here touches another camera.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use omma_media::{Source, StreamInfo};
@@ -14,8 +14,9 @@ use super::reader::Reader;
 use super::{Role, Stream};
 use crate::backoff::Backoff;
 use crate::camera::Camera;
+use crate::derive::Derived;
 use crate::error::EngineError;
-use crate::shared::random_seed;
+use crate::shared::{Shared, random_seed};
 use crate::status::{CameraState, StreamStatus};
 use crate::writer::{EventSender, camera_state};
 
@@ -35,7 +36,9 @@ const REPEATS: &str = "the camera repeats the same pictures; opening it again di
 /// What a stream's thread runs.
 pub(crate) struct Supervisor {
     camera: Arc<Camera>,
-    stream: Arc<Stream>,
+    pub(super) stream: Arc<Stream>,
+    /// Where a derived camera finds the one that it is made from.
+    pub(super) shared: Weak<Shared>,
     events: EventSender,
     ids: EventIds,
     backoff: Backoff,
@@ -45,7 +48,7 @@ pub(crate) struct Supervisor {
 }
 
 /// Why a connection was given up without an error.
-enum End {
+pub(super) enum End {
     /// A file has been played.
     Played(String),
     /// The stream is another one from here on.
@@ -61,12 +64,13 @@ enum Next {
 }
 
 impl Supervisor {
-    pub(crate) fn new(camera: Arc<Camera>, stream: Arc<Stream>, events: EventSender) -> Self {
+    pub(crate) fn new(camera: Arc<Camera>, stream: Arc<Stream>, shared: &Arc<Shared>) -> Self {
         Self {
+            shared: Arc::downgrade(shared),
             door: Door::of(stream.url()),
             camera,
             stream,
-            events,
+            events: shared.events(),
             ids: EventIds::new(random_seed()),
             backoff: Backoff::new(random_seed()),
             repeated: None,
@@ -78,7 +82,11 @@ impl Supervisor {
         while !stream.is_stopped() {
             self.enter(CameraState::Connecting, "");
             let mut online = None;
-            let session = std::panic::AssertUnwindSafe(|| self.session(&mut online));
+            let derived = Derived::of(stream.url());
+            let session = std::panic::AssertUnwindSafe(|| match derived {
+                Some(derived) => self.derive(derived, &mut online),
+                None => self.session(&mut online),
+            });
             let outcome = std::panic::catch_unwind(session);
             stream.closed();
             if stream.is_stopped() {
@@ -244,7 +252,7 @@ impl Supervisor {
     }
 
     /// Notes a change of state, and makes it an event.
-    fn enter(&mut self, state: CameraState, reason: &str) {
+    pub(super) fn enter(&mut self, state: CameraState, reason: &str) {
         let wall = SystemClock.wall();
         let attempts = self.backoff.attempts();
         if !self.stream.health.enter(state, reason, attempts, wall) {

@@ -28,8 +28,8 @@ pub(crate) const DEFAULT_AFTER: Duration = Duration::from_secs(10);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CameraFile {
-    url: Spanned<String>,
-    detect_url: Option<Spanned<String>>,
+    pub(super) url: Spanned<String>,
+    pub(super) detect_url: Option<Spanned<String>>,
     #[serde(default)]
     transport: TransportFile,
     #[serde(default, rename = "loop")]
@@ -261,10 +261,10 @@ impl Check<'_> {
             lines: lines.collect::<Result<_, _>>()?,
             zones: zones.collect::<Result<_, _>>()?,
         };
-        match crate::source::check(name, &camera.url) {
-            Ok(()) => Ok(camera),
-            Err(error) => Err(self.wrong(file.url.referenced, error.to_string())),
-        }
+        crate::source::check_main(name, &camera.url)
+            .map_err(|error| self.wrong(file.url.referenced, error.to_string()))?;
+        self.fitting(&camera, file)?;
+        Ok(camera)
     }
 
     fn detect_url(&self, name: &str, file: &CameraFile) -> Result<Option<String>, ConfigError> {

@@ -27,6 +27,9 @@ const DEFAULT_SINK_INTERVAL: Duration = Duration::from_millis(300);
 /// Kafka's own limit of a message, where nobody changed it.
 const DEFAULT_MAX_BYTES: usize = 1_048_576;
 
+/// Redacted pictures come this much later at most.
+const LONGEST_HOLD: Duration = Duration::from_secs(10);
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum BusFile {
@@ -556,6 +559,19 @@ impl Check<'_> {
             Some(margin) => margin.value,
             None => usual.margin,
         };
+        let hold = match &file.hold {
+            Some(text) => {
+                let hold = self.duration(text)?;
+                if hold > LONGEST_HOLD {
+                    return Err(self.wrong(
+                        text.referenced,
+                        "`hold` must be 10s or less: pictures wait for it in memory",
+                    ));
+                }
+                hold
+            }
+            None => usual.hold,
+        };
         Ok(RedactConfig {
             classes: class_names(&file.classes),
             style: match file.style {
@@ -564,7 +580,7 @@ impl Check<'_> {
                 StyleFile::Pixelate => RedactStyle::Pixelate,
             },
             margin,
-            hold: file.hold.as_ref().map_or(Ok(usual.hold), |hold| self.duration(hold))?,
+            hold,
         })
     }
 

@@ -1,6 +1,7 @@
 //! The YAML file as it is written, and its way to a checked [`Config`].
 
 pub(super) mod camera;
+mod derived;
 mod messaging;
 mod values;
 
@@ -209,6 +210,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
             ),
         ));
     }
+    check.derived(&file.cameras, &cameras)?;
     Ok(Config {
         bus,
         roles: check.roles(&file.roles)?,
