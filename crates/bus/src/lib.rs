@@ -11,6 +11,7 @@
 //! - No secret, and no address with one, is in any message of this crate.
 
 mod broker;
+pub mod dialect;
 mod error;
 mod frame;
 mod outlet;
