@@ -14,7 +14,9 @@ mod broker;
 pub mod dialect;
 mod error;
 mod frame;
+pub mod kafka;
 mod outlet;
+pub mod redis;
 mod sign;
 mod webhook;
 
