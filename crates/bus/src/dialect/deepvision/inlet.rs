@@ -66,8 +66,7 @@ impl Reader {
                 Some(connection) => connection,
                 none => none.insert(connect_blocking(&self.broker, BLOCK).await?),
             };
-            let Some((id, mut fields)) =
-                after(connection, &self.stream, &self.last, BLOCK).await?
+            let Some((id, mut fields)) = after(connection, &self.stream, &self.last, BLOCK).await?
             else {
                 continue;
             };
@@ -137,10 +136,8 @@ pub(super) async fn newest(
 ) -> Result<String, BusError> {
     let mut command = redis::cmd("XREVRANGE");
     command.arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
-    let reply: redis::streams::StreamRangeReply = command
-        .query_async(connection)
-        .await
-        .map_err(|error| connection.error(stream, &error))?;
+    let reply: redis::streams::StreamRangeReply =
+        command.query_async(connection).await.map_err(|error| connection.error(stream, &error))?;
     Ok(reply.ids.into_iter().next().map_or_else(|| "0-0".to_owned(), |entry| entry.id))
 }
 
@@ -155,10 +152,8 @@ pub(super) async fn after(
     let mut command = redis::cmd("XREAD");
     command.arg("COUNT").arg(1).arg("BLOCK").arg(block.as_millis() as u64);
     command.arg("STREAMS").arg(stream).arg(last);
-    let reply: Option<StreamReadReply> = command
-        .query_async(connection)
-        .await
-        .map_err(|error| connection.error(stream, &error))?;
+    let reply: Option<StreamReadReply> =
+        command.query_async(connection).await.map_err(|error| connection.error(stream, &error))?;
     let entry = reply.and_then(|reply| reply.keys.into_iter().next()?.ids.into_iter().next());
     Ok(entry.map(|entry| (entry.id, entry.map)))
 }

@@ -1,13 +1,12 @@
 //! Writes a camera as `DeepVision`'s producer and tracker would.
 
-use std::collections::VecDeque;
 use std::io::Write as _;
 
 use futures_util::future::BoxFuture;
 use omma_types::Analysis;
 use redis::{Cmd, RedisWrite, ToRedisArgs};
 
-use super::entries::{Entries, Entry, EntryId};
+use super::entries::{Entries, EntryId};
 use super::pickle::{Envelope, envelope};
 use super::series::Series;
 use super::tracking;
@@ -16,9 +15,6 @@ use crate::{Broker, BrokerKind, BusError, Frame, FrameForm, Outlet, Wanted};
 
 /// Entries kept of each stream where nothing else is said.
 pub const USUAL_KEEP: u64 = 3000;
-
-/// Results that wait for their picture: making pixels can take longer than a fast detector.
-const MOST_WAITING: usize = 16;
 
 /// What `refId` points at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +47,7 @@ pub struct Writer {
     results: String,
     connection: Option<RedisConnection>,
     entries: Entries,
-    waiting: VecDeque<Analysis>,
+    newest: Option<EntryId>,
     series: Option<Series>,
 }
 
@@ -74,7 +70,7 @@ impl Writer {
             settings,
             connection: None,
             entries: Entries::default(),
-            waiting: VecDeque::new(),
+            newest: None,
         })
     }
 
@@ -87,60 +83,34 @@ impl Writer {
         }
         if frame.stream_start {
             self.entries.clear();
-            self.count_unreferenced(self.waiting.len());
-            self.waiting.clear();
             if let Some(series) = &mut self.series {
                 series.forget().await;
             }
         }
+        let (number, last) = self.entries.begin();
         let picture = Pickled { envelope: envelope(size), pixels: &frame.data };
         let mut command = self.adding(&self.settings.stream);
-        command.arg("frameId").arg(self.entries.next_number()).arg("image").arg(picture);
-        let id = self.add(&command, &self.settings.stream.clone()).await;
-        let id = id.inspect_err(|_| self.entries.interrupt())?;
-        self.entries.add(&frame.stamp, id);
-        self.write_waiting(frame).await
+        command.arg("frameId").arg(number).arg("image").arg(picture);
+        let id = self.add(&command, &self.settings.stream.clone()).await?;
+        self.entries.add(frame.stamp, id, last);
+        self.newest = Some(id);
+        self.write_results().await
     }
 
-    /// Writes the results that came before their picture, and gives up on older ones.
-    async fn write_waiting(&mut self, frame: &Frame) -> Result<(), BusError> {
-        while let Some(analysis) = self.waiting.front() {
-            if analysis.frame.media > frame.stamp.media {
-                break;
+    /// Writes the results that are known of pictures that are written.
+    async fn write_results(&mut self) -> Result<(), BusError> {
+        while let Some((entry, analysis)) = self.entries.next() {
+            let reference = match self.settings.reference {
+                Reference::Previous => entry.previous,
+                Reference::Own => entry.id,
+            };
+            let mut command = self.adding(&self.results);
+            command.arg("refId").arg(reference.to_string());
+            command.arg("tracking").arg(tracking::json(&analysis, entry.number));
+            let id = self.add(&command, &self.results.clone()).await?;
+            if let Some(series) = &mut self.series {
+                series.write(&analysis, entry.number, id.millis).await;
             }
-            let entry = self.entries.find(&analysis.frame);
-            let Some(analysis) = self.waiting.pop_front() else { break };
-            match entry {
-                Some(entry) => self.write_result(&analysis, entry).await?,
-                None => self.count_unreferenced(1),
-            }
-        }
-        Ok(())
-    }
-
-    async fn write_analysis(&mut self, analysis: &Analysis) -> Result<(), BusError> {
-        if let Some(entry) = self.entries.find(&analysis.frame) {
-            return self.write_result(analysis, entry).await;
-        }
-        if self.waiting.len() >= MOST_WAITING {
-            self.waiting.pop_front();
-            self.count_unreferenced(1);
-        }
-        self.waiting.push_back(analysis.clone());
-        Ok(())
-    }
-
-    async fn write_result(&mut self, analysis: &Analysis, entry: Entry) -> Result<(), BusError> {
-        let reference = match self.settings.reference {
-            Reference::Previous => entry.previous,
-            Reference::Own => entry.id,
-        };
-        let mut command = self.adding(&self.results);
-        command.arg("refId").arg(reference.to_string());
-        command.arg("tracking").arg(tracking::json(analysis, entry.number));
-        let id = self.add(&command, &self.results.clone()).await?;
-        if let Some(series) = &mut self.series {
-            series.write(analysis, entry.number, id.millis).await;
         }
         Ok(())
     }
@@ -168,13 +138,6 @@ impl Writer {
             reason: format!("it answered `{id}`, which is no entry's number"),
         })
     }
-
-    /// Results of pictures that were not written point at nothing, and are left out.
-    fn count_unreferenced(&self, results: usize) {
-        if results > 0 {
-            super::count_dropped(&self.results, "no_such_picture", results as u64);
-        }
-    }
 }
 
 impl Outlet for Writer {
@@ -187,7 +150,8 @@ impl Outlet for Writer {
     }
 
     fn analysis<'a>(&'a mut self, analysis: &'a Analysis) -> BoxFuture<'a, Result<(), BusError>> {
-        Box::pin(self.write_analysis(analysis))
+        self.entries.analysed(analysis.clone());
+        Box::pin(self.write_results())
     }
 }
 

@@ -154,13 +154,8 @@ pub fn envelope(size: Size) -> Envelope {
 /// # Errors
 /// The message is anything else than an array of bytes with rows, columns and three channels.
 pub fn read(message: &Bytes) -> Result<(Size, Bytes), PickleError> {
-    let mut reader = Reader {
-        data: message,
-        at: 0,
-        stack: Vec::new(),
-        memo: Vec::new(),
-        decoded: 0,
-    };
+    let mut reader =
+        Reader { data: message, at: 0, stack: Vec::new(), memo: Vec::new(), decoded: 0 };
     let (size, data) = reader.run()?;
     let pixels = match data {
         Data::Here(slice) => message.slice_ref(slice),

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 /// Pictures in a row without an object, after which it is inactive.
-pub const MISSES: u32 = 5;
+pub(super) const MISSES: u32 = 5;
 
 /// More objects than a picture shows are not followed; those missed longest go first.
 const MOST_OBJECTS: usize = 4096;
 
 /// What an object has become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(super) enum Status {
     /// Seen for the first time, or again after it was forgotten.
     Active,
     /// Missed too often.
@@ -20,7 +20,7 @@ pub enum Status {
 
 impl Status {
     /// The word of its label.
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Inactive => "inactive",
@@ -30,11 +30,11 @@ impl Status {
 
 /// The active objects, with how many pictures in a row each was missed.
 #[derive(Clone, Debug, Default)]
-pub struct Objects(BTreeMap<u64, u32>);
+pub(super) struct Objects(BTreeMap<u64, u32>);
 
 impl Objects {
     /// Takes in the objects of the next picture. Answers whose status changed, by number.
-    pub fn see(&mut self, seen: &[u64]) -> Vec<(u64, Status)> {
+    pub(super) fn see(&mut self, seen: &[u64]) -> Vec<(u64, Status)> {
         let mut changes = Vec::new();
         for misses in self.0.values_mut() {
             *misses += 1;
@@ -58,7 +58,7 @@ impl Objects {
     }
 
     /// Takes all objects as gone: the stream began anew.
-    pub fn forget(&mut self) -> Vec<(u64, Status)> {
+    pub(super) fn forget(&mut self) -> Vec<(u64, Status)> {
         std::mem::take(&mut self.0).into_keys().map(|id| (id, Status::Inactive)).collect()
     }
 }

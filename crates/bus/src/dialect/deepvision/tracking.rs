@@ -1,11 +1,9 @@
 //! What was tracked in a picture, as JSON in Python's spacing (`json.dumps`).
 
-use std::fmt::Write as _;
-
 use omma_types::{Analysis, Track, TrackState};
 
 /// The tracks that are told: believed, and seen in this very picture.
-pub fn told(analysis: &Analysis) -> impl Iterator<Item = &Track> {
+pub(super) fn told(analysis: &Analysis) -> impl Iterator<Item = &Track> {
     analysis.tracks.iter().filter(|track| {
         let rect = track.rect;
         track.state == TrackState::Confirmed
@@ -17,7 +15,7 @@ pub fn told(analysis: &Analysis) -> impl Iterator<Item = &Track> {
 
 /// `{"frameId": 7, "tracking_info": [{"objectId": 1, "object_bbox": [left, top, right, bottom,
 /// score], "class": "PERSON"}]}`, the corners in pixels of the analysed picture.
-pub fn json(analysis: &Analysis, frame_id: u64) -> String {
+pub(super) fn json(analysis: &Analysis, frame_id: u64) -> String {
     let size = analysis.frame.size;
     let (width, height) = (f64::from(size.width), f64::from(size.height));
     let mut out = format!("{{\"frameId\": {frame_id}, \"tracking_info\": [");
@@ -33,9 +31,7 @@ pub fn json(analysis: &Analysis, frame_id: u64) -> String {
         let score = rounded(f64::from(track.score), 10_000.0);
         let class = serde_json::Value::from(track.class.as_str().to_uppercase());
         let comma = if index == 0 { "" } else { ", " };
-        // Writing into a string does not fail.
-        drop(write!(
-            out,
+        out.push_str(&format!(
             "{comma}{{\"objectId\": {}, \"object_bbox\": [{left:?}, {top:?}, {right:?}, \
              {bottom:?}, {score:?}], \"class\": {class}}}",
             track.id.0,

@@ -78,6 +78,8 @@ fn what_is_no_picture_is_refused_by_name() {
             "system" | "objects" if matches!(error, PickleError::Values(_)) => "not bytes",
             "system" => "posix.system",
             "eval" => "eval",
+            // Protocol 2 writes no bytes as `bytes()`.
+            "empty" if matches!(error, PickleError::Global(_)) => "bytes",
             "gray" | "alpha" | "empty" => "shape",
             "float" | "signed" | "objects" => "not bytes",
             "fortran" => "order",
