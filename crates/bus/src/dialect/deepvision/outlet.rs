@@ -81,12 +81,6 @@ impl Writer {
             let reason = "it is not given as pixels of its size".to_owned();
             return Err(BusError::Payload { topic: self.settings.stream.clone(), reason });
         }
-        if frame.stream_start {
-            self.entries.clear();
-            if let Some(series) = &mut self.series {
-                series.forget().await;
-            }
-        }
         let (number, last) = self.entries.begin();
         let picture = Pickled { envelope: envelope(size), pixels: &frame.data };
         let mut command = self.adding(&self.settings.stream);
@@ -143,6 +137,10 @@ impl Writer {
 impl Outlet for Writer {
     fn wanted(&self) -> Wanted {
         Wanted::Bgr
+    }
+
+    fn newest_id(&self) -> Option<String> {
+        self.newest.map(|id| id.to_string())
     }
 
     fn frame<'a>(&'a mut self, frame: &'a Frame) -> BoxFuture<'a, Result<(), BusError>> {

@@ -148,17 +148,6 @@ impl Series {
         }
     }
 
-    /// All objects are gone.
-    pub(super) async fn forget(&mut self) {
-        let mut commands = Vec::new();
-        for (id, status) in self.figures.objects.forget() {
-            self.figures.push_status(&mut commands, id, status);
-        }
-        if !self.is_without && !commands.is_empty() {
-            self.send(commands).await;
-        }
-    }
-
     async fn send(&mut self, commands: Vec<Cmd>) {
         if self.resting_until.is_some_and(|end| Instant::now() < end) {
             return self.count_dropped(commands.len(), "unreachable");

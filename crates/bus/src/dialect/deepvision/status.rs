@@ -56,11 +56,6 @@ impl Objects {
         changes.sort_by_key(|(id, _)| *id);
         changes
     }
-
-    /// Takes all objects as gone: the stream began anew.
-    pub(super) fn forget(&mut self) -> Vec<(u64, Status)> {
-        std::mem::take(&mut self.0).into_keys().map(|id| (id, Status::Inactive)).collect()
-    }
 }
 
 #[cfg(test)]
@@ -82,7 +77,6 @@ mod tests {
         assert_eq!(objects.see(&[2]), [(1, Status::Inactive)]);
         assert_eq!(objects.see(&[2]), [], "said once");
         assert_eq!(objects.see(&[1, 2]), [(1, Status::Active)]);
-        assert_eq!(objects.forget(), [(1, Status::Inactive), (2, Status::Inactive)]);
     }
 
     #[test]
