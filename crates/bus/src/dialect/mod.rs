@@ -5,6 +5,7 @@
 
 pub mod chrysalis;
 mod clock;
+pub mod deepvision;
 mod jpeg;
 mod link;
 pub mod redisedge;
@@ -13,7 +14,7 @@ mod tail;
 use crate::{BrokerAddress, BusError, Inlet};
 
 /// The words that [`open_inlet`] knows.
-const WORDS: [&str; 2] = ["chrysalis", "redisedge"];
+const WORDS: [&str; 3] = ["chrysalis", "deepvision", "redisedge"];
 
 /// A reader of the camera that another program writes at `address`. Nothing is connected yet:
 /// [`Inlet::next`] does that. `camera` is what the pictures are of.
@@ -23,6 +24,7 @@ const WORDS: [&str; 2] = ["chrysalis", "redisedge"];
 pub fn open_inlet(address: &BrokerAddress, camera: &str) -> Result<Box<dyn Inlet>, BusError> {
     match address.dialect.as_deref() {
         Some("redisedge") => Ok(Box::new(redisedge::Reader::new(address, camera)?)),
+        Some("deepvision") => Ok(Box::new(deepvision::Reader::new(address, camera)?)),
         Some("chrysalis") => Ok(Box::new(chrysalis::Reader::new(address, camera)?)),
         word => Err(wrong(address, unknown(word))),
     }
@@ -61,7 +63,7 @@ mod tests {
         let text = error("redis+redisedg://u:secret@h/camera:0");
         assert!(text.contains("is `redisedge` meant?"), "{text}");
         assert!(!text.contains("secret"), "{text}");
-        assert!(error("redis://h/camera:0").contains("`chrysalis`, `redisedge`"));
+        assert!(error("redis://h/camera:0").contains("`chrysalis`, `deepvision`, `redisedge`"));
         assert!(error("kafka+redisedge://h/topic").contains("Redis"), "not spoken there");
     }
 }
