@@ -5,6 +5,8 @@
 //! which order, and what to do after a failure is the engine's.
 //!
 //! - [`Webhook`]: a `POST` to an address, signed by a [`Signer`].
+//! - [`topic`]: frames, analyses and events between processes, in the form of [`native`].
+//! - [`redis`], [`kafka`]: the ways to brokers.
 //!
 //! Invariants:
 //! - Every call ends within its deadlines, whatever the other side does.
@@ -14,6 +16,7 @@ mod broker;
 mod error;
 mod frame;
 pub mod kafka;
+pub mod native;
 mod outlet;
 pub mod redis;
 mod sign;
