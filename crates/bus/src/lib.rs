@@ -6,6 +6,8 @@
 //!
 //! - [`Webhook`]: a `POST` to an address, signed by a [`Signer`].
 //! - [`sink`]: where events go.
+//! - [`topic`]: frames, analyses and events between processes, in the form of [`native`].
+//! - [`redis`], [`kafka`]: the ways to brokers.
 //!
 //! Invariants:
 //! - Every call ends within its deadlines, whatever the other side does.
@@ -16,6 +18,7 @@ pub mod dialect;
 mod error;
 mod frame;
 pub mod kafka;
+pub mod native;
 mod outlet;
 pub mod redis;
 mod sign;

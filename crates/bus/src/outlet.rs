@@ -13,6 +13,8 @@ pub enum Wanted {
     Jpeg(u8),
     /// As pixels, see [`crate::FrameForm::Bgr`].
     Bgr,
+    /// None: only what is found in them.
+    Nothing,
     /// The camera's own packets, from a keyframe on and without a gap between two keyframes.
     Packets,
 }

@@ -12,6 +12,7 @@ mod analyst;
 pub mod analyze;
 pub mod annotations;
 mod backoff;
+mod bus;
 mod camera;
 pub mod config;
 mod demand;

@@ -20,6 +20,7 @@ use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
+use crate::remote::Remote;
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::snapshot::Snapshots;
 use crate::status::Totals;
@@ -72,7 +73,10 @@ impl Engine {
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
         let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
-        let publishers = Publishers::new(&overlay.config.publish, &telemetry);
+        let topics = overlay.config.bus.as_ref().map(crate::bus::topics_of);
+        let mut publications = overlay.config.publish.clone();
+        publications.extend(crate::bus::publications(&overlay.config));
+        let publishers = Publishers::new(&publications, topics.as_ref(), &telemetry);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -84,7 +88,7 @@ impl Engine {
             pool,
             writer,
             library,
-            remote: None,
+            remote: topics.map(Remote::new),
             snapshots,
             upkeep,
             annotations,

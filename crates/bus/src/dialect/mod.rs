@@ -8,13 +8,14 @@ mod clock;
 pub mod deepvision;
 mod jpeg;
 mod link;
+pub mod omma;
 pub mod redisedge;
 mod tail;
 
 use crate::{BrokerAddress, BusError, Inlet};
 
 /// The words that [`open_inlet`] knows.
-const WORDS: [&str; 3] = ["chrysalis", "deepvision", "redisedge"];
+const WORDS: [&str; 4] = ["chrysalis", "deepvision", "omma", "redisedge"];
 
 /// A reader of the camera that another program writes at `address`. Nothing is connected yet:
 /// [`Inlet::next`] does that. `camera` is what the pictures are of.
@@ -26,6 +27,7 @@ pub fn open_inlet(address: &BrokerAddress, camera: &str) -> Result<Box<dyn Inlet
         Some("redisedge") => Ok(Box::new(redisedge::Reader::new(address, camera)?)),
         Some("deepvision") => Ok(Box::new(deepvision::Reader::new(address, camera)?)),
         Some("chrysalis") => Ok(Box::new(chrysalis::Reader::new(address, camera)?)),
+        Some("omma") => Ok(Box::new(omma::Reader::new(address, camera)?)),
         word => Err(wrong(address, unknown(word))),
     }
 }

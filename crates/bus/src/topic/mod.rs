@@ -13,6 +13,7 @@
 
 mod group;
 mod kafka;
+mod lazy;
 mod memory;
 mod offer;
 mod once;
@@ -30,6 +31,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub use group::Member;
+pub use lazy::LazyTopics;
 pub use options::{Start, Topic, TopicOptions};
 pub use record::{Delivery, Position, Record};
 pub use stats::{DropReason, TopicStats};

@@ -177,6 +177,7 @@ impl Backend for Redis {
                 stream,
                 key: key.map(str::to_owned),
                 place: Position::default(),
+                index: None,
                 once: Once::default(),
                 checked: Instant::now(),
                 behind: true,
@@ -262,15 +263,50 @@ fn entries(answer: &Value) -> &[Value] {
     }
 }
 
-/// A field of the answer to XINFO STREAM.
-fn info<'a>(answer: &'a Value, name: &str) -> Option<&'a [u8]> {
-    let Value::Array(fields) = answer else { return None };
-    fields.chunks_exact(2).find_map(|pair| match pair {
-        [Value::BulkString(key), Value::BulkString(content)] if key == name.as_bytes() => {
-            Some(content.as_slice())
+/// What a stream has and had.
+#[derive(Default)]
+struct Extent {
+    /// Messages that are there.
+    length: u64,
+    /// Messages that were ever written. Servers before Redis 7 do not know it.
+    added: u64,
+    /// The oldest one that is there.
+    first: Position,
+    /// The newest one that ever was.
+    last: Position,
+}
+
+impl Extent {
+    /// The answer to XINFO STREAM.
+    fn of(answer: &Value) -> Self {
+        let mut extent = Self::default();
+        let Value::Array(fields) = answer else { return extent };
+        for pair in fields.chunks_exact(2) {
+            let [Value::BulkString(name), content] = pair else { continue };
+            match (name.as_slice(), content) {
+                (b"length", Value::Int(count)) => {
+                    extent.length = u64::try_from(*count).unwrap_or_default();
+                }
+                (b"entries-added", Value::Int(count)) => {
+                    extent.added = u64::try_from(*count).unwrap_or_default();
+                }
+                (b"last-generated-id", Value::BulkString(id)) => {
+                    extent.last = position(&String::from_utf8_lossy(id));
+                }
+                (b"first-entry", content) => {
+                    extent.first = entry(content).map(|(place, _)| place).unwrap_or_default();
+                }
+                _ => {}
+            }
         }
-        _ => None,
-    })
+        extent.added = extent.added.max(extent.length);
+        extent
+    }
+
+    /// Messages that were cleared away.
+    fn cleared(&self) -> u64 {
+        self.added - self.length
+    }
 }
 
 /// Reads a stream on a connection of its own.
@@ -279,6 +315,8 @@ struct Source {
     stream: String,
     key: Option<String>,
     place: Position,
+    /// How many messages were ever written up to `place`, where that is known.
+    index: Option<u64>,
     once: Once,
     /// When everything up to `place` had been read.
     checked: Instant,
@@ -290,50 +328,54 @@ type Batch = Result<Vec<Delivery>, BusError>;
 
 impl Source {
     async fn begin(&mut self, start: &Start) -> Result<(), BusError> {
+        let extent = self.extent().await?;
         match start {
-            Start::Oldest => {
-                // What was cleared away before anybody asked is not missed.
-                self.place = self.last_cleared().await?.unwrap_or_default();
+            // What was cleared away before anybody asked is not missed.
+            Start::Oldest => self.index = Some(extent.cleared()),
+            Start::Newest => {
+                self.place = extent.last;
+                self.index = Some(extent.added);
             }
             Start::Since(time) => {
                 let millis = u64::try_from(time.as_millis()).unwrap_or_default();
-                let before = Position { part: 0, major: millis, minor: 0 };
-                self.place = match (before.major, before.minor) {
-                    (0, _) => Position::default(),
-                    (major, _) => Position { part: 0, major: major - 1, minor: u64::MAX },
+                self.place = match millis.checked_sub(1) {
+                    Some(major) => Position { part: 0, major, minor: u64::MAX },
+                    None => Position::default(),
                 };
-            }
-            Start::After(places) => self.place = places.first().copied().unwrap_or_default(),
-            Start::Newest => {
-                let answer: Value = cmd("XREVRANGE")
-                    .arg(&self.stream)
-                    .arg("+")
-                    .arg("-")
-                    .arg("COUNT")
-                    .arg(1)
-                    .query_async(&mut self.connection)
-                    .await
-                    .map_err(|error| self.connection.error(&self.stream, &error))?;
-                if let Value::Array(found) = &answer
-                    && let Some((place, _)) = found.first().and_then(entry)
-                {
-                    self.place = place;
+                if extent.first > self.place {
+                    self.index = Some(extent.cleared());
                 }
             }
+            Start::After(places) => self.place = places.first().copied().unwrap_or_default(),
         }
         Ok(())
     }
 
-    /// The newest place that was cleared away; none where there is no stream, and with servers
-    /// before Redis 7, which do not know it.
-    async fn last_cleared(&mut self) -> Result<Option<Position>, BusError> {
+    /// What the stream has and had; nothing where there is none.
+    async fn extent(&mut self) -> Result<Extent, BusError> {
         let answer: Result<Value, RedisError> =
             cmd("XINFO").arg("STREAM").arg(&self.stream).query_async(&mut self.connection).await;
         match answer {
-            Ok(answer) => Ok(info(&answer, "max-deleted-entry-id")
-                .map(|id| position(&String::from_utf8_lossy(id)))),
-            Err(error) if error.code() == Some("ERR") => Ok(None),
+            Ok(answer) => Ok(Extent::of(&answer)),
+            Err(error) if error.code() == Some("ERR") => Ok(Extent::default()),
             Err(error) => Err(self.connection.error(&self.stream, &error)),
+        }
+    }
+
+    /// How many messages were cleared away before they were read, if any.
+    fn missed(&mut self, extent: &Extent) -> Option<Option<u64>> {
+        let cleared = extent.cleared();
+        match self.index {
+            Some(index) if cleared > index => {
+                self.index = Some(cleared);
+                Some(Some(cleared - index))
+            }
+            Some(_) => None,
+            None if extent.first > self.place && cleared > 0 => {
+                self.index = Some(cleared);
+                Some(None)
+            }
+            None => None,
         }
     }
 
@@ -369,9 +411,9 @@ impl Source {
     async fn read(&mut self) -> Batch {
         let mut batch = Vec::new();
         let answer: Result<Value, RedisError> = if self.behind || self.checked.elapsed() > LATE {
-            if self.last_cleared().await?.is_some_and(|cleared| cleared > self.place) {
-                // Read what is there now; whether all of it was there cannot be known.
-                batch.push(Delivery::Missed(None));
+            let extent = self.extent().await?;
+            if let Some(count) = self.missed(&extent) {
+                batch.push(Delivery::Missed(count));
             }
             self.request(None).await
         } else {
@@ -382,6 +424,7 @@ impl Source {
         for value in found {
             let Some((place, record)) = entry(value) else { continue };
             self.place = place;
+            self.index = self.index.map(|index| index + 1);
             let Some((mark, record)) = record else { continue };
             if !self.once.is_new(&mark) {
                 self.counters.duplicate();

@@ -94,7 +94,7 @@ pub struct PublishConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum DialectConfig {
     /// Omma's own.
-    Omma,
+    Omma(BusConfig),
     /// `EdgeRealtimeVideoAnalytics` on Redis.
     Redisedge {
         /// Whether pictures are left out by its rule, so that results keep up.
@@ -124,6 +124,20 @@ pub enum DialectConfig {
     Imagebus(ImagebusConfig),
 }
 
+impl BusConfig {
+    /// A bus at `broker` of which nothing else is said.
+    pub fn new(broker: Broker) -> Self {
+        Self {
+            broker,
+            prefix: "omma".to_owned(),
+            frames: FrameTopic::Packets,
+            keep: Duration::from_secs(60),
+            keep_events: Duration::from_secs(7 * 86_400),
+            partitions: 16,
+        }
+    }
+}
+
 impl DialectConfig {
     /// All words that [`Self::as_str`] can answer.
     pub const WORDS: [&'static str; 5] =
@@ -132,7 +146,7 @@ impl DialectConfig {
     /// The word used in every interface.
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Omma => "omma",
+            Self::Omma(_) => "omma",
             Self::Redisedge { .. } => "redisedge",
             Self::Deepvision { .. } => "deepvision",
             Self::Chrysalis { .. } => "chrysalis",

@@ -22,7 +22,7 @@ impl Converter {
         Ok(Self { camera, encoder: JpegEncoder::new()?, is_new: true, last_seq: 0 })
     }
 
-    /// `picture` as JPEG or pixels. Packets are not made of pictures: those come out as pixels.
+    /// `picture` as JPEG or pixels. What is not made of pictures comes out as pixels.
     pub(super) fn frame(
         &mut self,
         picture: &Picture,
@@ -34,7 +34,7 @@ impl Converter {
             Wanted::Jpeg(quality) => {
                 (FrameForm::Jpeg, Bytes::copy_from_slice(self.encoder.encode(&view, quality)?))
             }
-            Wanted::Bgr | Wanted::Packets => {
+            Wanted::Bgr | Wanted::Packets | Wanted::Nothing => {
                 let mut pixels = Vec::new();
                 append_bgr(&view, &mut pixels)?;
                 (FrameForm::Bgr, pixels.into())

@@ -1,14 +1,20 @@
 //! From an entry of the configuration to the outlets that write it. The one place that knows
 //! all dialects.
 
-use omma_bus::dialect::{chrysalis, redisedge};
-use omma_bus::{BusError, Outlet};
+use omma_bus::dialect::{chrysalis, omma, redisedge};
+use omma_bus::topic::LazyTopics;
+use omma_bus::{BusError, Outlet, Wanted};
 
-use crate::config::{DialectConfig, PublishConfig, Rate};
+use crate::bus::topics_of;
+use crate::config::{DialectConfig, FrameTopic, PublishConfig, Rate};
 
 /// Opens what writes `entry`, nothing of it connected yet. Several where the dialect takes
 /// pictures in several forms: each gets its own pictures.
-pub(super) fn open(entry: &PublishConfig) -> Result<Vec<Box<dyn Outlet>>, BusError> {
+/// Outlets of Omma's own form share the connections of `bus` where it is at the same broker.
+pub(super) fn open(
+    entry: &PublishConfig,
+    bus: Option<&LazyTopics>,
+) -> Result<Vec<Box<dyn Outlet>>, BusError> {
     let broker = entry.broker.clone();
     match &entry.dialect {
         DialectConfig::Redisedge { adaptive, series } => {
@@ -26,6 +32,20 @@ pub(super) fn open(entry: &PublishConfig) -> Result<Vec<Box<dyn Outlet>>, BusErr
             let packets = chrysalis::Packets::new(broker, &entry.name, *in_memory)?;
             Ok(vec![Box::new(live), Box::new(packets)])
         }
+        DialectConfig::Omma(config) => {
+            let topics = match bus {
+                Some(bus) if *bus.broker() == config.broker => bus.clone(),
+                _ => topics_of(config),
+            };
+            let analyses = omma::Analyses::new(topics.clone(), &entry.name);
+            let wanted = match config.frames {
+                FrameTopic::Packets => Wanted::Packets,
+                FrameTopic::Jpeg { quality, .. } => Wanted::Jpeg(quality),
+                FrameTopic::None => return Ok(vec![Box::new(analyses)]),
+            };
+            let frames = omma::Frames::new(topics, &entry.name, wanted);
+            Ok(vec![Box::new(frames), Box::new(analyses)])
+        }
         other => {
             let reason = format!("`{}` can't be published yet", other.as_str());
             Err(BusError::Broker { url: broker.shown(), reason })
@@ -37,6 +57,10 @@ pub(super) fn open(entry: &PublishConfig) -> Result<Vec<Box<dyn Outlet>>, BusErr
 pub(super) fn rate(entry: &PublishConfig) -> Rate {
     match (entry.fps, &entry.dialect) {
         (Some(fps), _) => Rate::Fps(fps),
+        (None, DialectConfig::Omma(bus)) => match bus.frames {
+            FrameTopic::Jpeg { fps, .. } => Rate::Fps(f64::from(fps)),
+            FrameTopic::Packets | FrameTopic::None => Rate::All,
+        },
         // What capture.py takes of a webcam.
         (None, DialectConfig::Redisedge { .. }) => Rate::Fps(15.0),
         (None, _) => Rate::All,

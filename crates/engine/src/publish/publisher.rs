@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use omma_bus::{BusError, Frame, Outlet, Wanted};
+use omma_bus::topic::LazyTopics;
 use omma_imaging::ImagingError;
 use omma_media::Picture;
 use omma_types::{Analysis, Clock as _, SystemClock, TrackState};
@@ -57,7 +58,11 @@ struct Entry {
 
 impl Publishers {
     /// Opens the outlets of all entries. One that can't be opened is told of in its status.
-    pub(crate) fn new(entries: &[PublishConfig], telemetry: &Arc<Telemetry>) -> Self {
+    pub(crate) fn new(
+        entries: &[PublishConfig],
+        bus: Option<&LazyTopics>,
+        telemetry: &Arc<Telemetry>,
+    ) -> Self {
         let mut all = Vec::with_capacity(entries.len());
         let mut drivers = Vec::new();
         for config in entries {
@@ -74,7 +79,7 @@ impl Publishers {
                 page: config.page.is_some().then(Page::new),
                 progress: Vec::new(),
             };
-            let opened = open(config);
+            let opened = open(config, bus);
             let outlets = match opened {
                 Ok(outlets) => {
                     entry.progress.extend(outlets.iter().map(|_| progress()));
@@ -197,7 +202,9 @@ impl Driver {
         let Ok(main) = camera.main() else { return };
         let inbox = Arc::new(Inbox::new(self.metrics.clone(), Arc::clone(&self.progress)));
         let consumer: Arc<dyn Consumer> = Arc::<Inbox>::clone(&inbox);
-        main.demand.add(&consumer, rate(&self.entry.config));
+        if self.outlet.wanted() != Wanted::Nothing {
+            main.demand.add(&consumer, rate(&self.entry.config));
+        }
         while !main.is_stopped() {
             tokio::select! {
                 biased;

@@ -92,6 +92,7 @@ pub(super) fn packet(
         extradata: Bytes::copy_from_slice(header),
         decode_ns: packet.dts.as_nanos(),
         stream_start: begins,
+        duration_ns: u64::try_from(packet.duration.as_nanos()).unwrap_or(u64::MAX),
     }
 }
 

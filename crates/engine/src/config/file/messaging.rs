@@ -17,10 +17,6 @@ use crate::config::{
     RedactConfig, RedactStyle, Reference, Role, SinkConfig, SinkTarget,
 };
 
-const DEFAULT_PREFIX: &str = "omma";
-const DEFAULT_KEEP: Duration = Duration::from_secs(60);
-const DEFAULT_KEEP_EVENTS: Duration = Duration::from_secs(7 * 86_400);
-const DEFAULT_PARTITIONS: u32 = 16;
 const DEFAULT_QUALITY: u8 = 80;
 const DEFAULT_JPEG_FPS: u8 = 10;
 const DEFAULT_SINK_INTERVAL: Duration = Duration::from_millis(300);
@@ -184,14 +180,7 @@ impl Check<'_> {
             BusFile::Full(full) => &full.url,
         };
         let mut broker = self.broker(url, None)?;
-        let mut config = BusConfig {
-            broker: broker.clone(),
-            prefix: DEFAULT_PREFIX.to_owned(),
-            frames: FrameTopic::Packets,
-            keep: DEFAULT_KEEP,
-            keep_events: DEFAULT_KEEP_EVENTS,
-            partitions: DEFAULT_PARTITIONS,
-        };
+        let mut config = BusConfig::new(broker.clone());
         if let BusFile::Full(full) = file {
             if let Some(tls) = &full.tls {
                 broker = broker.with_tls(self.broker_tls(tls)?);
@@ -297,7 +286,7 @@ impl Check<'_> {
         let broker = self.broker(&file.to, file.tls.as_ref())?;
         let dialect = self.dialect(file)?;
         let needs = match dialect {
-            DialectConfig::Omma => broker.kind,
+            DialectConfig::Omma(_) => broker.kind,
             DialectConfig::Imagebus(_) => BrokerKind::Kafka,
             _ => BrokerKind::Redis,
         };
@@ -398,7 +387,7 @@ impl Check<'_> {
                 in_memory: file.in_memory.as_ref().map_or(1, |count| count.value),
             },
             "imagebus" => DialectConfig::Imagebus(self.imagebus(file)?),
-            _ => DialectConfig::Omma,
+            _ => DialectConfig::Omma(BusConfig::new(self.broker(&file.to, file.tls.as_ref())?)),
         })
     }
 

@@ -1,0 +1,36 @@
+//! The bus of the configuration: its topics, and what of each camera goes there.
+
+use omma_bus::topic::{LazyTopics, TopicOptions};
+
+use crate::config::{BusConfig, Config, DialectConfig, PublishConfig};
+
+/// The topics of a bus, not connected.
+pub(crate) fn topics_of(config: &BusConfig) -> LazyTopics {
+    let options = TopicOptions {
+        prefix: config.prefix.clone(),
+        keep: config.keep,
+        keep_events: config.keep_events,
+        partitions: config.partitions,
+        ..TopicOptions::default()
+    };
+    LazyTopics::new(config.broker.clone(), options)
+}
+
+/// What of the cameras goes onto the bus, as if it stood under `publish:`.
+pub(crate) fn publications(config: &Config) -> Vec<PublishConfig> {
+    let Some(bus) = &config.bus else { return Vec::new() };
+    let publication = |camera: &crate::config::CameraConfig| PublishConfig {
+        camera: camera.id.clone(),
+        broker: bus.broker.clone(),
+        dialect: DialectConfig::Omma(BusConfig {
+            frames: camera.frames.unwrap_or(bus.frames),
+            ..bus.clone()
+        }),
+        name: camera.id.as_str().to_owned(),
+        fps: None,
+        quality: 80,
+        keep: None,
+        page: None,
+    };
+    config.cameras.iter().map(publication).collect()
+}
