@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use omma_bus::native::DetectAnswer;
 use omma_infer::{MotionDetector, MotionOptions, Wanted};
 use omma_media::Picture;
 use omma_rules::{Counts, Line, Zone};
@@ -22,7 +23,7 @@ use crate::models::Models;
 use crate::pipeline::Pipeline;
 use crate::pool::{Pool, Sessions};
 use crate::record::Library;
-use crate::remote::{Answer, Remote};
+use crate::remote::Remote;
 use crate::snapshot::{Artist, Shots, Snapshots, Taken};
 use crate::status::{DetectorStatus, Message};
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
@@ -281,18 +282,22 @@ impl Analyst {
     }
 
     /// A program on the bus has answered.
-    pub(crate) fn answered(&self, answer: Answer) {
+    pub(crate) fn answered(&self, model: &str, answer: DetectAnswer) {
+        // Another one may still answer for what the camera was configured with before.
+        if self.detect.detector != Detector::Bus(model.to_owned()) {
+            return;
+        }
         match answer {
-            Answer::Found { request, detections } => {
+            DetectAnswer::Found { request, detections } => {
                 let detections = self.wanted_of(detections);
                 // One that comes too late is counted where the picture was given up.
                 self.waiting.lock().answer(request, detections);
             }
-            Answer::Unasked { stamp, detections } => {
-                let seen = Seen { stamp, picture: None, arrival: Instant::now() };
+            DetectAnswer::Unasked { frame, detections } => {
+                let seen = Seen { stamp: frame, picture: None, arrival: Instant::now() };
                 self.digest(&seen, self.wanted_of(detections), StageTimings::default());
             }
-            Answer::Failed { request, reason } => {
+            DetectAnswer::Failed { request, reason } => {
                 self.waiting.lock().answer(request, Vec::new());
                 self.fail(&reason);
                 return;

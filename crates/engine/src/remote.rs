@@ -6,41 +6,38 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use omma_bus::BusError;
+use omma_bus::native::{self, DetectRequest};
 use omma_bus::topic::{LazyTopics, Start, Topic};
-use omma_bus::{BusError, native};
 use omma_imaging::JpegEncoder;
 use omma_media::Picture;
-use omma_types::{CameraId, Detection, FrameStamp};
+use omma_types::CameraId;
 use parking_lot::Mutex;
-use prost::Message as _;
 
+use crate::backoff::Backoff;
 use crate::config::DetectConfig;
 use crate::error::EngineError;
-use crate::shared::Shared;
+use crate::shared::{Shared, random_seed};
 
 /// Of the JPEGs: above it boxes get no better.
 const QUALITY: u8 = 85;
 
-/// What a program on the bus says.
-pub(crate) enum Answer {
-    /// It looked at the picture of this request.
-    Found { request: u64, detections: Vec<Detection> },
-    /// It looked at a picture that it took from the stream itself.
-    Unasked { stamp: FrameStamp, detections: Vec<Detection> },
-    /// It could not look at the picture of this request.
-    Failed { request: u64, reason: String },
-}
+/// The topic of answers.
+const DETECTIONS: &str = "detections";
+
+/// What is said while there is no connection.
+const NO_BUS: &str = "the bus cannot be reached, so nobody looks at the pictures";
 
 /// The way to the programs; see the module's description.
 pub(crate) struct Remote {
-    topics: Topics,
+    topics: LazyTopics,
     encoder: Mutex<Option<JpegEncoder>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     stop: tokio::sync::watch::Sender<bool>,
 }
 
 impl Remote {
-    pub(crate) fn new(topics: Topics) -> Arc<Self> {
+    pub(crate) fn new(topics: LazyTopics) -> Arc<Self> {
         let (stop, _) = tokio::sync::watch::channel(false);
         Arc::new(Self { topics, encoder: Mutex::new(None), thread: Mutex::new(None), stop })
     }
@@ -53,17 +50,18 @@ impl Remote {
         request: u64,
         picture: &Picture,
     ) -> Result<(), String> {
-        let message = proto::DetectRequest {
-            camera: camera.as_str().to_owned(),
-            model: detect.name.clone(),
+        // Not connected yet: the picture is given up when its answer does not come.
+        let Some(topics) = self.topics.now() else { return Err(NO_BUS.to_owned()) };
+        let message = native::encode_request(DetectRequest {
+            camera,
+            model: &detect.name,
             request,
-            frame: Some(native::stamp(&picture.stamp())),
+            frame: picture.stamp(),
             jpeg: self.jpeg(picture)?,
             classes: detect.classes.iter().map(|class| class.as_str().to_owned()).collect(),
             min_score: detect.min_score,
-        };
-        let topic = Topic::work(&format!("detect.{}", detect.name));
-        self.topics.offer(&topic, camera.as_str(), message.encode_to_vec().into());
+        });
+        topics.offer(&Topic::work(&format!("detect.{}", detect.name)), camera.as_str(), message);
         Ok(())
     }
 
@@ -103,53 +101,52 @@ impl Remote {
 
     /// Ends the thread.
     pub(crate) fn stop(&self) {
-        drop(self.stop.send(true));
+        self.stop.send_replace(true);
         if self.thread.lock().take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that takes detections from the bus ended in a panic");
         }
     }
 }
 
-async fn hear(topics: &Topics, shared: &Weak<Shared>) {
-    let topic = Topic::work("detections");
-    let mut said = false;
-    let mut answers = topics.subscribe(&topic, None, From::Newest);
+/// Hands on answers for as long as there is an engine.
+async fn hear(topics: &LazyTopics, shared: &Weak<Shared>) {
+    let mut backoff = Backoff::new(random_seed());
+    let (mut trouble, mut foreign) = (false, false);
     loop {
-        let record = answers.next().await;
-        let Some(shared) = shared.upgrade() else { return };
-        let camera = match read(&record.payload) {
-            Ok((camera, answer)) => {
-                if let Some(camera) = shared.camera(&camera)
-                    && let Some(analyst) = camera.analyst()
-                {
-                    analyst.answered(answer);
-                }
-                continue;
-            }
-            Err(reason) => reason,
-        };
-        shared.telemetry.foreign_messages.increment(1);
-        if !said {
-            said = true;
-            tracing::warn!(topic = "detections", reason = camera, "a message is no detection");
+        let failed = listen(topics, shared, &mut foreign).await;
+        let Err(error) = failed else { return };
+        if !std::mem::replace(&mut trouble, true) {
+            tracing::warn!(%error, "no detections come from the bus; trying again");
         }
+        tokio::time::sleep(backoff.next_delay()).await;
     }
 }
 
-/// Whose it is, and what it says.
-fn read(payload: &[u8]) -> Result<(CameraId, Answer), String> {
-    let message = proto::DetectResponse::decode(payload).map_err(|error| error.to_string())?;
-    let camera = CameraId::new(&message.camera).map_err(|error| error.to_string())?;
-    if !message.error.is_empty() {
-        let reason = omma_types::redact_text(&message.error);
-        return Ok((camera, Answer::Failed { request: message.request, reason }));
+/// Hands on answers until the broker fails, or the engine is gone.
+async fn listen(
+    topics: &LazyTopics,
+    shared: &Weak<Shared>,
+    foreign: &mut bool,
+) -> Result<(), BusError> {
+    let topic = Topic::work(DETECTIONS);
+    let mut answers = topics.get().await?.subscribe(&topic, None, Start::Newest).await?;
+    loop {
+        let record = answers.next_record().await?;
+        let Some(shared) = shared.upgrade() else { return Ok(()) };
+        match native::decode_response(DETECTIONS, record.payload) {
+            Ok(response) => {
+                if let Some(camera) = shared.camera(&response.camera)
+                    && let Some(analyst) = camera.analyst()
+                {
+                    analyst.answered(&response.model, response.answer);
+                }
+            }
+            Err(error) => {
+                shared.telemetry.foreign_messages.increment(1);
+                if !std::mem::replace(foreign, true) {
+                    tracing::warn!(%error, "left out; further ones are only counted");
+                }
+            }
+        }
     }
-    let detections = message.detections.iter().map(native::detection_from);
-    let detections = detections.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    if message.request > 0 {
-        return Ok((camera, Answer::Found { request: message.request, detections }));
-    }
-    let stamp = message.frame.as_ref().ok_or("neither `request` nor `frame` is set")?;
-    let stamp = native::stamp_from(stamp).map_err(|error| error.to_string())?;
-    Ok((camera, Answer::Unasked { stamp, detections }))
 }

@@ -155,6 +155,8 @@ pub(crate) struct Telemetry {
     memory_bytes: Gauge,
     /// Events waiting to be stored.
     pub(crate) event_queue: Gauge,
+    /// Messages on the bus's topics that are none of Omma's.
+    pub(crate) foreign_messages: Counter,
     /// Pictures waiting for a detector.
     pub(crate) detector_queue: Gauge,
 }
@@ -301,6 +303,8 @@ impl Telemetry {
             memory_bytes: gauge("omma_process_memory_bytes"),
             event_queue: gauge("omma_event_queue_items"),
             detector_queue: gauge("omma_detector_queue_items"),
+            foreign_messages: recorder
+                .register_counter(&Key::from_name("omma_bus_foreign_messages_total"), &METADATA),
             recorder,
         })
     }
@@ -558,6 +562,7 @@ fn describe(recorder: &PrometheusRecorder) {
     gauge("omma_zone_occupancy", None, "objects in a zone now");
     gauge("omma_camera_state", None, "1 for the state that the camera is in");
     gauge("omma_ring_bytes", Some(Unit::Bytes), "recent packets held in memory");
+    counter("omma_bus_foreign_messages_total", "messages of the bus that are not understood");
     gauge("omma_event_queue_items", None, "events waiting to be stored");
     gauge("omma_detector_queue_items", None, "pictures waiting for a detector");
     gauge("omma_process_cpu_seconds", Some(Unit::Seconds), "processor time used");

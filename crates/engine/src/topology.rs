@@ -99,6 +99,9 @@ impl Engine {
             start_camera(&shared, camera, None).await?;
         }
         shared.publishers.start(&shared);
+        if let Some(remote) = &shared.remote {
+            remote.start(&shared)?;
+        }
         load_models(&shared)?;
         Ok(Self { shared })
     }
@@ -126,6 +129,7 @@ impl Engine {
             shared.snapshots.stop();
             drop(cameras);
             shared.writer.stop();
+            shared.remote.iter().for_each(|remote| remote.stop());
             shared.annotations.stop();
             shared.forgetting.iter().for_each(Forgetting::stop);
         });

@@ -93,10 +93,7 @@ impl Reader {
         let usual = TopicOptions::default();
         let prefix = address.options.get("prefix").cloned().unwrap_or(usual.prefix.clone());
         Ok(Self {
-            topics: LazyTopics::new(
-                address.broker.clone(),
-                TopicOptions { prefix, ..usual },
-            ),
+            topics: LazyTopics::new(address.broker.clone(), TopicOptions { prefix, ..usual }),
             camera: name.to_owned(),
             frames: None,
             left_out: 0,
@@ -110,7 +107,8 @@ impl Reader {
                 None => {
                     let topics = self.topics.get().await?;
                     let start = Start::Newest;
-                    let opened = topics.subscribe(&Topic::FRAMES, Some(&self.camera), start).await?;
+                    let opened =
+                        topics.subscribe(&Topic::FRAMES, Some(&self.camera), start).await?;
                     self.frames.insert(opened)
                 }
             };

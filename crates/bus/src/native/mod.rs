@@ -3,6 +3,8 @@
 //! What comes in was written by somebody: everything is checked, numbers that are none are
 //! refused, and nothing in it makes this panic.
 
+mod detect;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use omma_types::{
 use prost::Message;
 
 use crate::{BusError, Frame, FrameForm, PacketForm, proto};
+
+pub use detect::{DetectAnswer, DetectRequest, DetectResponse, decode_response, encode_request};
 
 /// Pixels of a side; more is no picture.
 const LARGEST_SIDE: u32 = 65_535;
@@ -134,13 +138,6 @@ pub fn decode_analysis(topic: &str, payload: Bytes) -> Result<Analysis, BusError
     let wrong = Wrong(topic);
     wrong.unless_few(message.detections.len(), "detections")?;
     wrong.unless_few(message.tracks.len(), "tracks")?;
-    let detection = |detection: &proto::Detection| {
-        Ok(Detection {
-            rect: rect_in(detection.r#box.as_ref(), &wrong)?,
-            class: class(&detection.class, &wrong)?,
-            score: score(detection.score, &wrong)?,
-        })
-    };
     let track = |track: &proto::Track| {
         let state = match track.state() {
             proto::TrackState::Tentative => TrackState::Tentative,
@@ -167,7 +164,11 @@ pub fn decode_analysis(topic: &str, payload: Bytes) -> Result<Analysis, BusError
     Ok(Analysis {
         camera: camera(&message.camera, &wrong)?,
         frame: stamp_in(message.frame.as_ref(), &wrong)?,
-        detections: message.detections.iter().map(detection).collect::<Result<_, _>>()?,
+        detections: message
+            .detections
+            .iter()
+            .map(|d| detection(d, &wrong))
+            .collect::<Result<_, _>>()?,
         tracks: message.tracks.iter().map(track).collect::<Result<_, _>>()?,
         timings,
     })
@@ -345,6 +346,14 @@ fn stamp_in(stamp: Option<&proto::FrameStamp>, wrong: &Wrong<'_>) -> Result<Fram
         wall: WallTime::from_micros(stamp.time_us),
         wall_source,
         size: Size { width, height },
+    })
+}
+
+fn detection(found: &proto::Detection, wrong: &Wrong<'_>) -> Result<Detection, BusError> {
+    Ok(Detection {
+        rect: rect_in(found.r#box.as_ref(), wrong)?,
+        class: class(&found.class, wrong)?,
+        score: score(found.score, wrong)?,
     })
 }
 

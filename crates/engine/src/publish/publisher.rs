@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use omma_bus::{BusError, Frame, Outlet, Wanted};
 use omma_bus::topic::LazyTopics;
+use omma_bus::{BusError, Frame, Outlet, Wanted};
 use omma_imaging::ImagingError;
 use omma_media::Picture;
 use omma_types::{Analysis, Clock as _, SystemClock, TrackState};
