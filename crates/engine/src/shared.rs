@@ -17,6 +17,7 @@ use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::record::{Library, Upkeep};
+use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) upkeep: Upkeep,
     pub(crate) annotations: Annotations,
+    pub(crate) sinks: Sinks,
     pub(crate) forgetting: Option<Forgetting>,
 }
 
