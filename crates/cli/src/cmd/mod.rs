@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod eval;
+pub(crate) mod events;
 pub(crate) mod models;
 pub(crate) mod probe;
 pub(crate) mod recordings;
