@@ -11,5 +11,6 @@ pub(crate) mod probe;
 pub(crate) mod recordings;
 pub(crate) mod run;
 mod show;
+mod show_messaging;
 pub(crate) mod sim;
 pub(crate) mod track;

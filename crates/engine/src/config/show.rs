@@ -10,7 +10,10 @@ use serde_json::{Map, Value, json};
 use super::file::camera::{
     DEFAULT_AFTER, DEFAULT_BEFORE, DEFAULT_HISTORY, DEFAULT_RING_BYTES, DEFAULT_SEGMENT,
 };
-use super::{CameraConfig, DetectConfig, Rate, RecordConfig, RecordMode, SegmentLength};
+use super::{
+    CameraConfig, DetectConfig, FrameTopic, Rate, RecordConfig, RecordMode, RedactConfig,
+    RedactStyle, SegmentLength,
+};
 
 /// See [`CameraConfig::to_json`].
 pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
@@ -63,6 +66,12 @@ pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
         let shown = if hide_secrets { config.redacted() } else { config.url.clone() };
         set("pass_through", json!({ "url": shown, "start": config.start }));
     }
+    if let Some(config) = &config.frames {
+        set("frames", frames(config));
+    }
+    if let Some(config) = &config.redact {
+        set("redact", redact(config));
+    }
     if !config.lines.is_empty() {
         let lines = config.lines.iter().map(|l| (l.name().to_owned(), line(l)));
         set("lines", Value::Object(lines.collect()));
@@ -72,6 +81,31 @@ pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
         set("zones", Value::Object(zones.collect()));
     }
     Value::Object(out)
+}
+
+/// See [`FrameTopic::to_json`].
+pub(super) fn frames(config: &FrameTopic) -> Value {
+    match config {
+        FrameTopic::Packets => json!({ "form": "packets" }),
+        FrameTopic::Jpeg { quality, fps } => {
+            json!({ "form": "jpeg", "quality": quality, "fps": fps })
+        }
+        FrameTopic::None => json!({ "form": "none" }),
+    }
+}
+
+fn redact(config: &RedactConfig) -> Value {
+    let style = match config.style {
+        RedactStyle::Black => "black",
+        RedactStyle::Blur => "blur",
+        RedactStyle::Pixelate => "pixelate",
+    };
+    json!({
+        "classes": classes(&config.classes),
+        "style": style,
+        "margin": rounded(config.margin),
+        "hold": duration(config.hold),
+    })
 }
 
 fn detect(config: &DetectConfig) -> Value {

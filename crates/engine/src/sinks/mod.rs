@@ -51,6 +51,8 @@ struct Inner {
     store: Store,
     running: Mutex<BTreeMap<String, Running>>,
     newest: watch::Sender<i64>,
+    /// Whether [`Sinks::apply`] was called: before that nobody knows who waits for events.
+    applied: watch::Sender<bool>,
     follower: JoinHandle<()>,
 }
 
@@ -73,7 +75,9 @@ impl Sinks {
     ) -> Result<Self, StoreError> {
         let (newest, _) = watch::channel(store.last_seq().await?);
         let follower = tokio::spawn(follow(messages, store.clone(), newest.clone()));
-        Ok(Self(Arc::new(Inner { store, running: Mutex::default(), newest, follower })))
+        let (applied, _) = watch::channel(false);
+        let running = Mutex::default();
+        Ok(Self(Arc::new(Inner { store, running, newest, applied, follower })))
     }
 
     /// Makes `wanted` those that run. Sinks that stay the same are not touched. Returns what
@@ -106,6 +110,7 @@ impl Sinks {
                 self.0.running.lock().insert(config.name.clone(), sink);
             }
         }
+        self.0.applied.send_replace(true);
         report
     }
 
@@ -199,6 +204,7 @@ impl Sinks {
     /// # Errors
     /// The store can't be written.
     pub(crate) async fn forget(&self, keep: Duration, now: WallTime) -> Result<u64, StoreError> {
+        drop(self.0.applied.subscribe().wait_for(|applied| *applied).await);
         let reports: Vec<(String, Arc<Report>)> = {
             let running = self.0.running.lock();
             running.iter().map(|(name, sink)| (name.clone(), Arc::clone(&sink.report))).collect()
