@@ -24,7 +24,7 @@ use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{annotations, cameras, counts, events, recordings, setup, system};
+use crate::rest::{annotations, cameras, counts, events, recordings, setup, sinks, system};
 use crate::tls::{Protocol, Tls};
 use crate::{live, socket, status_page};
 
@@ -82,6 +82,7 @@ impl Ending {
         (name = "events", description = "What happened, and how often"),
         (name = "recordings", description = "Footage: when there is some, and the footage itself"),
         (name = "annotations", description = "What other programs found out, for a webhook"),
+        (name = "sinks", description = "How events reach other systems"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
     )
@@ -119,6 +120,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(camera_routes())
         .merge(event_routes())
         .merge(footage_routes())
+        .merge(sink_routes())
         .routes(routes!(socket::open))
         .routes(routes!(live::live))
         .routes(routes!(live::snapshot))
@@ -162,6 +164,14 @@ fn footage_routes() -> OpenApiRouter<App> {
         .routes(routes!(recordings::file))
         .routes(routes!(recordings::history))
         .routes(routes!(recordings::picture))
+}
+
+fn sink_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sinks::list))
+        .routes(routes!(sinks::replay))
+        .routes(routes!(sinks::dead))
+        .routes(routes!(sinks::revive))
 }
 
 /// The API's description in OpenAPI 3.1, as indented JSON.

@@ -166,6 +166,48 @@ impl Broker {
         format!("{}{secure}://{}", self.kind.as_str(), hosts.join(","))
     }
 
+    /// The whole address of `name` there, as it can be written down, with `***` for the
+    /// password. An empty name is left out.
+    pub fn redacted(&self, name: &str) -> String {
+        let user = self.user.as_deref().map(escape).unwrap_or_default().replace(':', "%3A");
+        let credentials = match (&self.user, &self.password) {
+            (_, Some(_)) => format!("{user}:***@"),
+            (Some(_), None) => format!("{user}@"),
+            (None, None) => String::new(),
+        };
+        let hosts: Vec<String> = self
+            .hosts
+            .iter()
+            .map(|(host, port)| match host.contains(':') {
+                true => format!("[{host}]:{port}"),
+                false => format!("{host}:{port}"),
+            })
+            .collect();
+        let mut options = Vec::new();
+        if self.database != 0 {
+            options.push(format!("db={}", self.database));
+        }
+        match &self.mode {
+            RedisMode::Standalone => {}
+            RedisMode::Sentinel(master) => options.push(format!("sentinel={}", escape(master))),
+            RedisMode::Cluster => options.push("cluster".to_owned()),
+        }
+        if self.kind == BrokerKind::Kafka && self.mechanism != "PLAIN" {
+            options.push(format!("mechanism={}", self.mechanism.to_ascii_lowercase()));
+        }
+        let secure = if self.secure { "s" } else { "" };
+        let mut out = format!("{}{secure}://{credentials}{}", self.kind.as_str(), hosts.join(","));
+        if !name.is_empty() {
+            out.push('/');
+            out.push_str(&escape(name));
+        }
+        if !options.is_empty() {
+            out.push('?');
+            out.push_str(&options.join("&"));
+        }
+        out
+    }
+
     /// Whether both mean the same place: two writers of one name there would clash.
     pub fn is_same_place(&self, other: &Self) -> bool {
         self.kind == other.kind
@@ -267,6 +309,14 @@ fn host_and_port(text: &str, default: u16) -> Option<(String, u16)> {
     }
 }
 
+/// Everything that would mean something in an address as `%20` and the like.
+fn escape(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~:/".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// `%20` and the like back to what they stand for (RFC 3986 section 2.1).
 fn unescape(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
@@ -304,6 +354,23 @@ mod tests {
         assert_eq!(sentinel.hosts, [("::1".to_owned(), 26379)]);
         let kafka = Broker::parse("kafkas://u:p@k:9093?mechanism=scram-sha-256").expect("valid");
         assert_eq!((kafka.mechanism.as_str(), kafka.secure), ("SCRAM-SHA-256", true));
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_again_and_holds_no_password() {
+        for url in [
+            "rediss://bob:secret@10.0.0.1:7000,[::1]:7001/a%20b?db=2&sentinel=my%26master",
+            "redis://:secret@h/x:y?cluster",
+            "kafkas://u:secret@k:9093/t?mechanism=scram-sha-512",
+            "mqtt://u@h/a/b",
+            "kafka://h",
+        ] {
+            let address = BrokerAddress::parse(url).expect(url);
+            let shown = address.broker.redacted(&address.name);
+            assert!(!shown.contains("secret"), "{shown}");
+            let whole = shown.replace(":***@", ":secret@");
+            assert_eq!(BrokerAddress::parse(&whole).expect(&whole), address, "{shown}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ enum Command {
     Run(cmd::run::Args),
     /// Look after what was recorded
     Recordings(cmd::recordings::Args),
+    /// See where events are sent, and have them sent once more
+    Events(cmd::events::Args),
     /// Detect, track and count in finished videos
     Analyze(Box<cmd::analyze::Args>),
     /// List, fetch, check and time models
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => cmd::demo::run(&args),
         Command::Run(args) => cmd::run::run(&args),
         Command::Recordings(args) => cmd::recordings::run(&args),
+        Command::Events(args) => cmd::events::run(&args),
         Command::Analyze(args) => cmd::analyze::run(&args),
         Command::Models(args) => cmd::models::run(args),
         Command::Track(args) => cmd::track::run(&args),

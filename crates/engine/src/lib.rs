@@ -35,6 +35,7 @@ mod remote;
 mod scene;
 mod schedule;
 mod shared;
+pub mod sinks;
 mod snapshot;
 mod source;
 mod status;

@@ -162,3 +162,59 @@ impl From<&StoredEvent> for EventDto {
         Self::new(stored.seq, &stored.event)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use omma_types::{
+        CameraId, ClassName, Direction, EventId, MediaTime, Point, Rect, TrackId, WallTime,
+    };
+
+    use super::*;
+
+    /// Readers of sinks and of the REST interface see the same fields.
+    #[test]
+    fn sinks_write_events_as_they_are_listed() {
+        let kinds = [
+            EventKind::LineCrossed { direction: Direction::Backward },
+            EventKind::ZoneEntered,
+            EventKind::ZoneLeft { dwell: Duration::from_micros(1_234_567) },
+            EventKind::ZoneDwelled { dwell: Duration::from_secs(9) },
+            EventKind::CameraState { state: "offline", reason: "\"gone\"".to_owned() },
+            EventKind::RecordingState { state: "off", reason: String::new() },
+        ];
+        for (seq, kind) in (1i64..).zip(kinds) {
+            let full = Event {
+                id: EventId(77 << 70),
+                camera: CameraId::new("door").unwrap(),
+                kind,
+                rule: Some("kerb".to_owned()),
+                track: Some(TrackId(u64::MAX)),
+                class: Some(ClassName::new("person")),
+                score: Some(0.3),
+                rect: Some(Rect::new(0.1, 0.2, 0.3, 0.4)),
+                media: MediaTime::from_nanos(1_500_001),
+                wall: WallTime::from_micros(1_795_132_800_250_001),
+                path: vec![(MediaTime::from_nanos(-5), Point::new(0.1, 0.7))],
+                attributes: BTreeMap::from([("plate".to_owned(), "B 1".to_owned())]),
+            };
+            let bare = Event {
+                rule: None,
+                track: None,
+                class: None,
+                score: None,
+                rect: None,
+                path: Vec::new(),
+                attributes: BTreeMap::new(),
+                ..full.clone()
+            };
+            for (event, snapshot) in [(&full, true), (&full, false), (&bare, false)] {
+                let listed = EventDto::new(seq, event).with_snapshot(snapshot);
+                let listed = serde_json::to_string(&listed).unwrap();
+                let sent = omma_engine::sinks::event_json(seq, event, snapshot);
+                assert_eq!(String::from_utf8(sent).unwrap(), listed);
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod event;
 mod message;
 mod recording;
 mod settings;
+mod sink;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
 pub use annotation::{
@@ -29,6 +30,9 @@ pub use settings::{
     CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,
     PassThroughChangeDto, PassThroughDto, PassThroughSettingsDto, RecordSettingsDto,
     ZoneSettingsDto,
+};
+pub use sink::{
+    DeadEventDto, DeadQuery, ReplayDto, ReplayedDto, RevivedEventsDto, SinkDto, SinkErrorDto,
 };
 
 use serde::Serialize;

@@ -6,4 +6,5 @@ pub(crate) mod counts;
 pub(crate) mod events;
 pub(crate) mod recordings;
 pub(crate) mod setup;
+pub(crate) mod sinks;
 pub(crate) mod system;

@@ -11,10 +11,11 @@ use omma_store::{CameraChange, Store};
 use omma_types::redact_url;
 use serde_json::{Map, Value, json};
 
+use super::show_messaging;
 use crate::sources::{FileArgs, Sources};
 
 /// What a secret looks like from outside.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 /// Prints the configuration with what was changed at run time.
 pub(crate) fn show(args: &FileArgs) -> anyhow::Result<()> {
@@ -145,6 +146,9 @@ fn general(config: &Config) -> Map<String, Value> {
         }
         set("annotations", section);
     }
+    for (key, value) in show_messaging::sections(config) {
+        set(key, value);
+    }
     if !config.models.is_empty() {
         let models = config.models.iter().map(|(name, named)| (name.clone(), model(named)));
         set("models", Value::Object(models.collect()));
@@ -152,7 +156,7 @@ fn general(config: &Config) -> Map<String, Value> {
     out
 }
 
-fn listener(listener: &Listener) -> Value {
+pub(super) fn listener(listener: &Listener) -> Value {
     let mut out = json!({ "listen": listener.address.to_string() });
     if listener.insecure {
         out["insecure"] = json!(true);
@@ -192,7 +196,7 @@ fn model(named: &NamedModel) -> Value {
     out
 }
 
-fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     match duration.as_millis() {
         millis if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
         millis => format!("{millis}ms"),
@@ -213,6 +217,26 @@ chrysalis: {}
 auth: { tokens: [ { name: portal, token: 0123456789abcdef, scopes: [read, control] } ] }
 recordings: { dir: /footage, min_free: 5GB }
 events: { keep: 90d }
+bus:
+  url: rediss://u:geheim@a:1,b:2/3?sentinel=m%20y
+  tls: { ca: ca.pem, cert: c.pem, key: k.pem }
+  prefix: site
+  frames: { form: jpeg, quality: 70, fps: 4 }
+  keep: 90s
+  keep_events: 2h
+  partitions: 3
+roles: [ingest, serve]
+node: one
+publish:
+  - { camera: door, to: 'redis://:geheim@h/1', dialect: redisedge, adaptive: true, series: none, page: {} }
+  - { camera: yard, to: 'redis://h', dialect: deepvision, as: 'cam 1', series: 'redis://u:geheim@z', reference: own, messages: false, score: 0.3, tail: 5, fps: 2.5, quality: 60, keep: 9 }
+  - { camera: yard, to: 'redis://c', dialect: chrysalis, in_memory: 7 }
+  - { camera: yard, to: 'kafkas://u:geheim@k?mechanism=scram-sha-256', dialect: imagebus, generation: msgpack, every: 3, topics: { source: s }, redact: [car], embed_original: true, max_size: 2MB }
+sinks:
+  - { name: hook, to: 'https://u:geheim@h/x?token=geheim', key: k, secret: geheim, kinds: [zone_left], cameras: [door], batch: 7, interval: 50ms, attempts: 2 }
+  - { name: house, to: 'mqtts://u:geheim@h/site/a', tls: { ca: ca.pem }, home_assistant: ha }
+  - { name: log, to: 'redis://h:1/omma:events?db=4', format: protobuf }
+  - { name: topic, to: 'kafka://h' }
 annotations: { url: 'https://u:geheim@a/b', key: k, secret: geheim, batch: 7, interval: 50ms }
 models:
   people: { card: yolox-nano, engine: rten, classes: [person], min_score: 0.15 }
@@ -221,6 +245,8 @@ cameras:
     url: rtsp://u:geheim@camera/$$1
     detect: { model: people, fps: keyframes }
     record: { mode: events, keep: 7d }
+    frames: { form: none }
+    redact: { classes: [face], style: blur, margin: 0.25, hold: 2s }
     lines: { kerb: { from: [0.05, 0.7], to: [0.95, 0.7] } }
   yard: { url: yard.mp4 }
   shed: { url: shed.mp4 }
@@ -262,6 +288,7 @@ cameras:
             .replace("token: '***'", "token: 0123456789abcdef")
             .replace("secret: \"***\"", "secret: geheim")
             .replace("secret: '***'", "secret: geheim")
+            .replace("token=***", "token=geheim")
             .replace(":***@", ":geheim@");
         assert_eq!(config(&whole), joined, "{whole}");
     }

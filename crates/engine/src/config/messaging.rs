@@ -69,6 +69,13 @@ pub enum FrameTopic {
     None,
 }
 
+impl FrameTopic {
+    /// In the form of the configuration file.
+    pub fn to_json(&self) -> serde_json::Value {
+        super::show::frames(self)
+    }
+}
+
 /// A camera that is also given to programs that speak another system's format.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishConfig {

@@ -21,6 +21,8 @@ use omma_media::{Hardware, Transport};
 use omma_rules::{Line, Zone};
 use omma_types::{CameraId, ClassName};
 
+pub use omma_bus::Broker;
+
 pub use env::{Lookup, process_environment};
 pub use error::ConfigError;
 pub use footage::{PassThroughConfig, RecordConfig, RecordMode, RecordingsConfig, SegmentLength};

@@ -11,8 +11,8 @@ use super::file::camera::{
     DEFAULT_AFTER, DEFAULT_BEFORE, DEFAULT_HISTORY, DEFAULT_RING_BYTES, DEFAULT_SEGMENT,
 };
 use super::{
-    CameraConfig, DetectConfig, Rate, RecordConfig, RecordMode, RedactConfig, RedactStyle,
-    SegmentLength,
+    CameraConfig, DetectConfig, FrameTopic, Rate, RecordConfig, RecordMode, RedactConfig,
+    RedactStyle, SegmentLength,
 };
 
 /// See [`CameraConfig::to_json`].
@@ -66,6 +66,9 @@ pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
         let shown = if hide_secrets { config.redacted() } else { config.url.clone() };
         set("pass_through", json!({ "url": shown, "start": config.start }));
     }
+    if let Some(config) = &config.frames {
+        set("frames", frames(config));
+    }
     if let Some(config) = &config.redact {
         set("redact", redact(config));
     }
@@ -78,6 +81,17 @@ pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
         set("zones", Value::Object(zones.collect()));
     }
     Value::Object(out)
+}
+
+/// See [`FrameTopic::to_json`].
+pub(super) fn frames(config: &FrameTopic) -> Value {
+    match config {
+        FrameTopic::Packets => json!({ "form": "packets" }),
+        FrameTopic::Jpeg { quality, fps } => {
+            json!({ "form": "jpeg", "quality": quality, "fps": fps })
+        }
+        FrameTopic::None => json!({ "form": "none" }),
+    }
 }
 
 fn detect(config: &DetectConfig) -> Value {
