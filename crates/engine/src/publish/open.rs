@@ -1,10 +1,10 @@
 //! From an entry of the configuration to the outlets that write it. The one place that knows
 //! all dialects.
 
-use omma_bus::dialect::{chrysalis, redisedge};
+use omma_bus::dialect::{chrysalis, deepvision, redisedge};
 use omma_bus::{BusError, Outlet};
 
-use crate::config::{DialectConfig, PublishConfig, Rate};
+use crate::config::{DialectConfig, PublishConfig, Rate, Reference};
 
 /// Opens what writes `entry`, nothing of it connected yet. Several where the dialect takes
 /// pictures in several forms: each gets its own pictures.
@@ -26,6 +26,19 @@ pub(super) fn open(entry: &PublishConfig) -> Result<Vec<Box<dyn Outlet>>, BusErr
             let packets = chrysalis::Packets::new(broker, &entry.name, *in_memory)?;
             Ok(vec![Box::new(live), Box::new(packets)])
         }
+        DialectConfig::Deepvision { reference, series, .. } => {
+            let settings = deepvision::Settings {
+                broker,
+                stream: entry.name.clone(),
+                keep: entry.keep,
+                reference: match reference {
+                    Reference::Previous => deepvision::Reference::Previous,
+                    Reference::Own => deepvision::Reference::Own,
+                },
+                series: series.clone(),
+            };
+            Ok(vec![Box::new(deepvision::Writer::new(settings)?)])
+        }
         other => {
             let reason = format!("`{}` can't be published yet", other.as_str());
             Err(BusError::Broker { url: broker.shown(), reason })
@@ -39,6 +52,8 @@ pub(super) fn rate(entry: &PublishConfig) -> Rate {
         (Some(fps), _) => Rate::Fps(fps),
         // What capture.py takes of a webcam.
         (None, DialectConfig::Redisedge { .. }) => Rate::Fps(15.0),
+        // What its producer sends.
+        (None, DialectConfig::Deepvision { .. }) => Rate::Fps(10.0),
         (None, _) => Rate::All,
     }
 }
