@@ -13,7 +13,9 @@ mod inbox;
 mod open;
 mod page;
 mod publisher;
+mod sight;
 mod status;
+mod viewer;
 
 pub use page::PageView;
 pub(crate) use publisher::Publishers;

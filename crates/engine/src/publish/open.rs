@@ -1,12 +1,12 @@
 //! From an entry of the configuration to the outlets that write it. The one place that knows
 //! all dialects.
 
-use omma_bus::dialect::{chrysalis, omma, redisedge};
+use omma_bus::dialect::{chrysalis, deepvision, omma, redisedge};
 use omma_bus::topic::LazyTopics;
 use omma_bus::{BusError, Outlet, Wanted};
 
 use crate::bus::topics_of;
-use crate::config::{DialectConfig, FrameTopic, PublishConfig, Rate};
+use crate::config::{DialectConfig, FrameTopic, PublishConfig, Rate, Reference};
 
 /// Opens what writes `entry`, nothing of it connected yet. Several where the dialect takes
 /// pictures in several forms: each gets its own pictures.
@@ -46,6 +46,19 @@ pub(super) fn open(
             let frames = omma::Frames::new(topics, &entry.name, wanted);
             Ok(vec![Box::new(frames), Box::new(analyses)])
         }
+        DialectConfig::Deepvision { reference, series, .. } => {
+            let settings = deepvision::Settings {
+                broker,
+                stream: entry.name.clone(),
+                keep: entry.keep,
+                reference: match reference {
+                    Reference::Previous => deepvision::Reference::Previous,
+                    Reference::Own => deepvision::Reference::Own,
+                },
+                series: series.clone(),
+            };
+            Ok(vec![Box::new(deepvision::Writer::new(settings)?)])
+        }
         other => {
             let reason = format!("`{}` can't be published yet", other.as_str());
             Err(BusError::Broker { url: broker.shown(), reason })
@@ -63,6 +76,8 @@ pub(super) fn rate(entry: &PublishConfig) -> Rate {
         },
         // What capture.py takes of a webcam.
         (None, DialectConfig::Redisedge { .. }) => Rate::Fps(15.0),
+        // What its producer sends.
+        (None, DialectConfig::Deepvision { .. }) => Rate::Fps(10.0),
         (None, _) => Rate::All,
     }
 }

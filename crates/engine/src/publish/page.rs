@@ -3,15 +3,17 @@
 //! Nothing is drawn while nobody looks. A viewer that is slow misses pictures.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use omma_imaging::{
     Anchor, Color, ColorMatrix, ColorRange, ImagingError, JpegEncoder, LabelStyle, Painter,
     YuvImage,
 };
 use omma_media::Picture;
-use omma_types::{Point, Rect, Size};
+use omma_types::{Clock as _, FrameStamp, MediaTime, Point, Rect, Size, SystemClock, WallSource};
 use tokio::sync::watch;
 
+use super::sight::{LOADING_SIZE, Sight, draw_loading};
 use crate::status::JpegFrame;
 
 /// Of the red rectangles around people, in pixels.
@@ -64,11 +66,16 @@ impl PageView {
 }
 
 /// What is written and drawn on a page's picture.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Marks {
-    /// Around people, in fractions of the picture.
-    pub(super) boxes: Vec<Rect>,
-    pub(super) label: String,
+#[derive(Clone, Debug)]
+pub(super) enum Marks {
+    /// As `EdgeRealtimeVideoAnalytics` does it.
+    People {
+        /// Around people, in fractions of the picture.
+        boxes: Vec<Rect>,
+        label: String,
+    },
+    /// As `DeepVision` does it.
+    Sight(Box<Sight>),
 }
 
 /// Draws and encodes a page's pictures. Keeps its working memory.
@@ -91,14 +98,41 @@ impl PageArtist {
         marks: &Marks,
     ) -> Result<JpegFrame, ImagingError> {
         self.canvas.copy_from(&picture.view());
-        let mut canvas = self.painter.on(&mut self.canvas);
-        for rect in &marks.boxes {
-            canvas.rect(rect, LINE_WIDTH, RED, 1.0);
+        match marks {
+            Marks::People { boxes, label } => {
+                let mut canvas = self.painter.on(&mut self.canvas);
+                for rect in boxes {
+                    canvas.rect(rect, LINE_WIDTH, RED, 1.0);
+                }
+                let style = LabelStyle { size: 16.0, text: WHITE, background: RED, opacity: 1.0 };
+                canvas.label(Point::new(0.01, 0.02), Anchor::TopLeft, label, &style);
+            }
+            Marks::Sight(sight) => sight.draw(&mut self.painter, &mut self.canvas),
         }
-        let style = LabelStyle { size: 16.0, text: WHITE, background: RED, opacity: 1.0 };
-        canvas.label(Point::new(0.01, 0.02), Anchor::TopLeft, &marks.label, &style);
+        self.encode(picture.stamp(), false)
+    }
+
+    /// The picture that is shown until something was tracked.
+    pub(super) fn draw_loading(
+        &mut self,
+        model: &str,
+        waiting: Duration,
+    ) -> Result<JpegFrame, ImagingError> {
+        self.canvas = YuvImage::black(LOADING_SIZE, ColorRange::Limited, ColorMatrix::Bt601);
+        draw_loading(&mut self.painter, &mut self.canvas, model, waiting);
+        let stamp = FrameStamp {
+            seq: 0,
+            media: MediaTime::ZERO,
+            wall: SystemClock.wall(),
+            wall_source: WallSource::Arrival,
+            size: LOADING_SIZE,
+        };
+        self.encode(stamp, true)
+    }
+
+    fn encode(&mut self, stamp: FrameStamp, is_notice: bool) -> Result<JpegFrame, ImagingError> {
         let bytes = self.encoder.encode(&self.canvas.view(), QUALITY)?.to_vec();
         self.made += 1;
-        Ok(JpegFrame { bytes, stamp: picture.stamp(), number: self.made, is_notice: false })
+        Ok(JpegFrame { bytes, stamp, number: self.made, is_notice })
     }
 }

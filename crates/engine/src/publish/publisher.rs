@@ -19,6 +19,7 @@ use super::inbox::Inbox;
 use super::open::{open, rate};
 use super::page::{Marks, Page, PageArtist, PageView};
 use super::status::{Progress, PublicationState, PublicationStatus};
+use super::viewer::Viewer;
 use crate::backoff::Backoff;
 use crate::camera::Camera;
 use crate::config::PublishConfig;
@@ -104,6 +105,7 @@ impl Publishers {
                     progress: Arc::clone(progress),
                     metrics,
                     is_first: at == 0,
+                    viewer: Viewer::new(config),
                     tools: None,
                     backoff: Backoff::new(random_seed()),
                     away_until: None,
@@ -165,6 +167,8 @@ struct Driver {
     metrics: PublishMetrics,
     /// The first outlet of an entry is the one whose pictures its page shows.
     is_first: bool,
+    /// Where its page is DeepVision's.
+    viewer: Option<Viewer>,
     tools: Option<Tools>,
     backoff: Backoff,
     /// The broker is not bothered before that.
@@ -177,6 +181,7 @@ struct Driver {
 impl Driver {
     /// Publishes whatever camera has the entry's name, for as long as there is an engine.
     async fn run(mut self, shared: Weak<Shared>) {
+        self.viewer.iter_mut().for_each(Viewer::start);
         loop {
             let Some(now) = shared.upgrade() else { return };
             let camera = now.camera(&self.entry.config.camera);
@@ -226,7 +231,7 @@ impl Driver {
                     }
                     self.message(message).await;
                 }
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(LOOK_EVERY) => drop(self.show_loading(camera).await),
             }
             if self.told.elapsed() >= FIGURES_EVERY {
                 self.tell_figures();
@@ -319,15 +324,34 @@ impl Driver {
         }
         let entry = Arc::clone(&self.entry);
         let viewed = entry.page.as_ref().filter(|page| self.is_first && page.has_viewers());
-        if let Some(page) = viewed {
+        if let Some(page) = viewed
+            && !self.show_loading(camera).await
+        {
             let marks = self.marks(&picture, camera);
             let drawn = self.work(move |tools| tools.artist.draw(&picture, &marks)).await;
             drawn.into_iter().for_each(|frame: JpegFrame| page.show(frame));
         }
     }
 
+    /// Whether a page waits for the model, and says so.
+    async fn show_loading(&mut self, camera: &Camera) -> bool {
+        let entry = Arc::clone(&self.entry);
+        let Some(page) = entry.page.as_ref().filter(|page| page.has_viewers()) else {
+            return false;
+        };
+        let (Some(viewer), Some(detect)) = (&mut self.viewer, camera.config().detect) else {
+            return false;
+        };
+        let Some(waiting) = viewer.is_waiting(camera.scene().latest.is_some()) else {
+            return false;
+        };
+        let drawn = self.work(move |tools| tools.artist.draw_loading(&detect.name, waiting)).await;
+        drawn.into_iter().for_each(|frame: JpegFrame| page.show(frame));
+        true
+    }
+
     /// What is drawn on `picture` for the page: the newest people, where they are in it.
-    fn marks(&self, picture: &Picture, camera: &Camera) -> Marks {
+    fn marks(&mut self, picture: &Picture, camera: &Camera) -> Marks {
         let (scene, stamp) = (camera.scene(), picture.stamp());
         let tracks = scene.latest.as_ref().map(|latest| {
             // Two streams have two clocks; when a picture was taken, both know.
@@ -338,14 +362,19 @@ impl Driver {
             };
             carried_on(latest, scene.previous.as_deref(), at)
         });
-        let people = tracks.unwrap_or_default().into_iter();
-        let people =
-            people.filter(|t| t.state == TrackState::Confirmed && t.class.as_str() == "person");
-        let boxes: Vec<_> = people.map(|track| track.rect).collect();
+        let tracks = tracks.unwrap_or_default();
         let id = self.outlet.newest_id();
         let id = id.unwrap_or_else(|| format!("{}-0", stamp.wall.as_millis()));
-        let label = format!("{}:{id} people: {}", self.entry.config.name, boxes.len());
-        Marks { boxes, label }
+        let label = format!("{}:{id}", self.entry.config.name);
+        if let Some(viewer) = &mut self.viewer {
+            return viewer.marks(&tracks, label);
+        }
+        let people = tracks
+            .into_iter()
+            .filter(|t| t.state == TrackState::Confirmed && t.class.as_str() == "person");
+        let boxes: Vec<_> = people.map(|track| track.rect).collect();
+        let label = format!("{label} people: {}", boxes.len());
+        Marks::People { boxes, label }
     }
 
     /// Does something heavy on a thread for such. None where it failed, which is logged.
