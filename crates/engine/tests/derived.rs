@@ -3,17 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use omma_engine::config::Rate;
 use omma_engine::{
-    CameraState, CameraStatus, Config, Engine, Handle, Models, Parcel, Preroll, ViewOptions, Waited,
+    CameraState, CameraStatus, Config, Engine, Handle, Message, Models, Parcel, Preroll,
+    ViewOptions, Waited,
 };
 use omma_infer::Registry;
 use omma_media::{Decoder, DecoderOptions, Picture, Source, SourceSpec, Stop};
 use omma_store::{SegmentQuery, Store};
-use omma_testkit::{SOON, eventually, ffmpeg, ffprobe};
-use omma_types::CameraId;
+use omma_testkit::{SOON, data, eventually, ffmpeg, ffprobe, ort_library};
+use omma_track::mot;
+use omma_types::{Analysis, CameraId, Rect, Size};
 use tokio::runtime::Runtime;
 
 struct Site {
@@ -41,7 +44,9 @@ impl Site {
         let config = config(dir, cameras);
         let engine = runtime.block_on(async {
             let store = Store::open(dir.join("omma.db")).await.unwrap();
-            let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
+            let libraries = ort_library().and_then(|file| Some(file.parent()?.to_owned()));
+            let registry = Registry::new(None, &[]).unwrap();
+            let models = Models::new(registry, libraries.into_iter().collect());
             Engine::start(config, store, models).await.unwrap()
         });
         let handle = engine.handle();
@@ -293,5 +298,94 @@ fn it_goes_and_comes_with_the_camera_it_is_made_from() {
     let refused = site.handle.add_camera(&other, r#"{"url": "redacted:hal"}"#);
     let refused = site.runtime.block_on(refused).unwrap_err().to_string();
     assert!(refused.contains("no camera is called `hal`"), "{refused}");
+    site.stop();
+}
+
+// --- real people
+
+const PETS_SIZE: Size = Size::new(768, 576);
+const PETS_FPS: f64 = 7.0;
+const HOLD: f64 = 0.5;
+/// Detections below are not hidden.
+const HIDDEN_FROM: f32 = 0.3;
+
+/// Frame, from 1, of a time in the film.
+fn frame_at(secs: f64) -> u32 {
+    (secs * PETS_FPS).round() as u32 + 1
+}
+
+/// The part of `area` (pixels) that is not black.
+fn shown(picture: &Picture, area: Rect) -> f64 {
+    let view = picture.view();
+    let inside = area.clipped_to(&Rect::new(0.0, 0.0, 768.0, 576.0));
+    let (mut all, mut plain) = (0, 0);
+    for y in inside.top as usize..inside.bottom() as usize {
+        for &sample in &view.y.row(y)[inside.left as usize..inside.right() as usize] {
+            all += 1;
+            plain += usize::from(sample > 32);
+        }
+    }
+    f64::from(plain as u32) / f64::from(all.max(1) as u32)
+}
+
+/// Whether the detector found the person `id` in a picture near the one at `secs`.
+fn was_found(analyses: &[Arc<Analysis>], truth: &[mot::Row], id: i64, secs: f64) -> bool {
+    analyses.iter().any(|analysis| {
+        let then = analysis.frame.media.as_secs_f64();
+        let there = truth.iter().find(|row| row.id == id && row.frame == frame_at(then));
+        let is_there =
+            |rect: &Rect| there.is_some_and(|row| row.rect().iou(&rect.to_pixels(PETS_SIZE)) > 0.5);
+        let found = analysis
+            .detections
+            .iter()
+            .any(|d| d.score >= HIDDEN_FROM && d.class.as_str() == "person" && is_there(&d.rect));
+        (then - secs).abs() <= HOLD && found
+    })
+}
+
+#[test]
+fn real_people_that_were_found_are_hidden() {
+    let Some(data) = data() else { return };
+    if ort_library().is_none() {
+        return;
+    }
+    let text = std::fs::read_to_string(data.mot("PETS09-S2L1", "gt.txt")).unwrap();
+    let truth = mot::parse_truth(&text).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let cameras = format!(
+        "  yard: {{ url: {}, detect: {{ model: people, fps: 5 }} }}\n  \
+         safe: {{ url: 'redacted:yard', redact: {{ classes: [person], hold: 500ms }} }}\n\
+         models: {{ people: {{ file: {}, classes: [person] }} }}\n",
+        data.clip("PETS09-S2L1.mp4").display(),
+        data.model("yolox_nano.onnx").display()
+    );
+    let site = Site::start(dir.path(), &cameras);
+    let mut messages = site.handle.subscribe();
+    let (mut analyses, mut pictures) = (Vec::new(), Vec::new());
+    site.watch("safe", |picture| {
+        while let Ok(message) = messages.try_recv() {
+            if let Message::Analysis(analysis) = message {
+                analyses.push(analysis);
+            }
+        }
+        let is_some_shown = shown(picture, Rect::new(0.0, 0.0, 768.0, 576.0)) > 0.3;
+        pictures.extend(is_some_shown.then(|| picture.clone()));
+        pictures.len() >= 60
+    });
+    let (mut people, mut worst, mut sum) = (0, 0.0f64, 0.0);
+    for picture in &pictures {
+        let secs = picture.stamp().media.as_secs_f64();
+        for row in truth.iter().filter(|row| row.frame == frame_at(secs)) {
+            if was_found(&analyses, &truth, row.id, secs) {
+                let part = shown(picture, row.rect());
+                people += 1;
+                sum += part;
+                worst = worst.max(part);
+            }
+        }
+    }
+    assert!(people > 100, "{people}");
+    let mean = sum / f64::from(people);
+    assert!(mean < 0.01 && worst < 0.15, "{people} people, {mean:.4} mean, {worst:.3} worst");
     site.stop();
 }
