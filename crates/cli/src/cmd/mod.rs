@@ -11,4 +11,5 @@ pub(crate) mod recordings;
 pub(crate) mod run;
 mod show;
 pub(crate) mod sim;
+pub(crate) mod top;
 pub(crate) mod track;
