@@ -16,6 +16,7 @@ test_packages=(
   chromium curl ffmpeg nginx-light libnginx-mod-rtmp openssl python3-venv
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly python3-gi
+  redis-server redis-sentinel mosquitto mosquitto-clients default-jre-headless maven
 )
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -81,6 +82,30 @@ install_grpc() {
     echo "setup: gRPC for Python cannot be had here; its tests will be skipped"
 }
 
+# Apache Kafka is a Java program; Maven Central has it with all that it needs.
+kafka_version=3.9.1
+install_kafka() {
+  local dir=.setup/kafka
+  [ -e "$dir/kafka_2.13-$kafka_version.jar" ] && return
+  echo "setup: fetching Apache Kafka $kafka_version"
+  rm -rf "$dir" && mkdir -p "$dir"
+  cat >"$dir/pom.xml" <<XML
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>omma</groupId><artifactId>kafka</artifactId><version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+      <version>$kafka_version</version>
+    </dependency>
+  </dependencies>
+</project>
+XML
+  mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory=. ||
+    echo "setup: Apache Kafka cannot be had here; its tests will be skipped"
+}
+
 install_packages "${build_packages[@]}"
 install_rust
 install_onnxruntime
@@ -88,11 +113,13 @@ case "$purpose" in
   test)
     install_packages "${test_packages[@]}"
     install_grpc
+    install_kafka
     ;;
   bench)
-    install_packages ffmpeg python3-venv \
+    install_packages ffmpeg python3-venv redis-server default-jre-headless maven \
       gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-bad gstreamer1.0-plugins-good python3-gi
     install_grpc
+    install_kafka
     # Python's own ONNX Runtime is the baseline of inference.
     if [ ! -x .setup/bench/bin/python ]; then
       python3 -m venv .setup/bench

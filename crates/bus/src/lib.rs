@@ -11,9 +11,12 @@
 //! - No secret, and no address with one, is in any message of this crate.
 
 mod broker;
+pub mod dialect;
 mod error;
 mod frame;
+pub mod kafka;
 mod outlet;
+pub mod redis;
 mod sign;
 mod webhook;
 
@@ -21,11 +24,16 @@ mod webhook;
 pub mod proto {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
     include!(concat!(env!("OUT_DIR"), "/omma.v1.rs"));
+
+    /// Those of video-edge-ai-proxy.
+    pub mod chrysalis {
+        include!(concat!(env!("OUT_DIR"), "/chrys.cloud.videostreaming.v1beta1.rs"));
+    }
 }
 
 pub use broker::{Broker, BrokerAddress, BrokerKind, BrokerTls, RedisMode};
 pub use error::BusError;
 pub use frame::{Frame, FrameForm, PacketForm};
-pub use outlet::{Inbound, Inlet, Outlet, Wanted};
+pub use outlet::{Figure, Inbound, Inlet, Outlet, Wanted};
 pub use sign::Signer;
 pub use webhook::{Deadlines, Outcome, Webhook};
