@@ -203,7 +203,7 @@ impl From<EngineError> for ApiError {
         let message = error.to_string();
         let status = match error {
             EngineError::Store(error) => return error.into(),
-            EngineError::NoCamera { .. } => StatusCode::NOT_FOUND,
+            EngineError::NoCamera { .. } | EngineError::NoSink { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
             EngineError::Exists { .. } | EngineError::NoPassThrough { .. } => StatusCode::CONFLICT,
             EngineError::Config(_) | EngineError::Source { .. } => StatusCode::BAD_REQUEST,

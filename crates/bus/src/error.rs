@@ -3,7 +3,7 @@
 use omma_types::ErrorKind;
 
 /// A target that can't be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum BusError {
     /// Not an address that can be posted to.
     #[error("`{url}` is no webhook: {reason}; give an http:// or https:// address")]

@@ -5,6 +5,7 @@
 //! which order, and what to do after a failure is the engine's.
 //!
 //! - [`Webhook`]: a `POST` to an address, signed by a [`Signer`].
+//! - [`sink`]: where events go.
 //!
 //! Invariants:
 //! - Every call ends within its deadlines, whatever the other side does.
@@ -18,6 +19,8 @@ pub mod kafka;
 mod outlet;
 pub mod redis;
 mod sign;
+pub mod sink;
+mod tls;
 mod webhook;
 
 /// The messages of `proto/omma/v1`, field by field documented there.

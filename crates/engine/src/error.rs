@@ -15,6 +15,14 @@ pub enum EngineError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// No sink has this name.
+    #[error("no sink is called `{name}`; there are: {}", list(.known))]
+    NoSink {
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
     /// A camera gave no picture in time.
     #[error("camera `{camera}` gave no picture: it is {state}{}", because(.reason))]
     NoPicture {
@@ -129,7 +137,7 @@ impl EngineError {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoCamera { .. } => ErrorKind::NotFound,
+            Self::NoCamera { .. } | Self::NoSink { .. } => ErrorKind::NotFound,
             Self::NoPicture { .. } | Self::Frozen { .. } => ErrorKind::Timeout,
             Self::Source { .. } | Self::MotionHasNoClasses { .. } | Self::Redaction { .. } => {
                 ErrorKind::Invalid

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use omma_store::Store;
 use omma_types::WallTime;
 use tokio::task::AbortHandle;
+
+use crate::sinks::Sinks;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -14,15 +15,15 @@ pub(crate) struct Forgetting(AbortHandle);
 
 impl Forgetting {
     /// Begins at once, and goes on every hour. Must be called on a Tokio runtime. Events stay
-    /// for `keep`; none: for ever.
-    pub(crate) fn start(store: Store, keep: Option<Duration>) -> Option<Self> {
+    /// for `keep`, longer where a sink does not have them yet; none: for ever.
+    pub(crate) fn start(sinks: Sinks, keep: Option<Duration>) -> Option<Self> {
         let keep = keep?;
         let task = tokio::spawn(async move {
             let mut hours = tokio::time::interval(EVERY);
             hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 hours.tick().await;
-                forget(&store, keep, SystemTime::now().into()).await;
+                forget(&sinks, keep, SystemTime::now().into()).await;
             }
         });
         Some(Self(task.abort_handle()))
@@ -35,8 +36,8 @@ impl Forgetting {
 }
 
 /// Forgets the events that are older than `keep` at the time `now`.
-async fn forget(store: &Store, keep: Duration, now: WallTime) {
-    match store.forget_events_before(now - keep).await {
+async fn forget(sinks: &Sinks, keep: Duration, now: WallTime) {
+    match sinks.forget(keep, now).await {
         Ok(0) => {}
         Ok(events) => tracing::info!(events, "old events were forgotten; their counts stay"),
         // The next hour may be better.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use omma_media::StreamInfo;
 use omma_rules::{Line, Zone};
-use omma_store::{CameraChange, Store};
+use omma_store::{CameraChange, DeadEvent, Store};
 use omma_types::{Analysis, CameraId, Event, WallTime};
 use tokio::sync::broadcast;
 
@@ -19,6 +19,7 @@ use crate::pass_through::PassThroughStatus;
 use crate::publish::{PageView, PublicationStatus};
 use crate::record::{RecordingStatus, Recordings};
 use crate::shared::Shared;
+use crate::sinks::SinkStatus;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
 use crate::telemetry::PortMetrics;
@@ -151,6 +152,39 @@ impl Handle {
     /// What other programs found out, on its way to a webhook.
     pub fn annotations(&self) -> &Annotations {
         &self.shared.annotations
+    }
+
+    /// How each sink of events does, by name.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn sinks(&self) -> Result<Vec<SinkStatus>, EngineError> {
+        self.shared.sinks.status().await
+    }
+
+    /// Delivers to a sink once more, from the event `from` on. Returns where its cursor stands
+    /// now: in front of that event, or at the newest where there is none so high.
+    ///
+    /// # Errors
+    /// No sink has this name, or the store can't keep it.
+    pub async fn replay_sink(&self, name: &str, from: i64) -> Result<i64, EngineError> {
+        self.shared.sinks.replay(name, from).await
+    }
+
+    /// The events that a sink's target refused, newest first.
+    ///
+    /// # Errors
+    /// No sink has this name, or the store can't be read.
+    pub async fn sink_dead(&self, name: &str, limit: u32) -> Result<Vec<DeadEvent>, EngineError> {
+        self.shared.sinks.dead(name, limit).await
+    }
+
+    /// Delivers once more what a sink's target refused. Returns how many events that are.
+    ///
+    /// # Errors
+    /// No sink has this name, or the store can't keep it.
+    pub async fn revive_sink(&self, name: &str) -> Result<u64, EngineError> {
+        self.shared.sinks.revive(name).await
     }
 
     /// The store of events and counts.

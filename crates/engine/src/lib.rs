@@ -31,6 +31,7 @@ mod record;
 mod scene;
 mod schedule;
 mod shared;
+pub mod sinks;
 mod snapshot;
 mod source;
 mod status;

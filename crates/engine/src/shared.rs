@@ -18,6 +18,7 @@ use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
+use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
 use crate::status::Message;
 use crate::telemetry::Telemetry;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) upkeep: Upkeep,
     pub(crate) annotations: Annotations,
+    pub(crate) sinks: Sinks,
     pub(crate) forgetting: Option<Forgetting>,
     pub(crate) publishers: Publishers,
 }

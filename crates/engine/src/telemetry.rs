@@ -273,6 +273,17 @@ impl AnnotationMetrics {
     }
 }
 
+/// The metrics of one sink of events.
+pub(crate) struct SinkMetrics {
+    pub(crate) delivered: Counter,
+    pub(crate) failures: Counter,
+    pub(crate) buried: Counter,
+    pub(crate) lost: Counter,
+    pub(crate) waiting: Gauge,
+    pub(crate) dead: Gauge,
+    pub(crate) connected: Gauge,
+}
+
 impl Telemetry {
     pub(crate) fn new() -> Arc<Self> {
         let buckets = Matcher::Suffix("_seconds".to_owned());
@@ -378,6 +389,24 @@ impl Telemetry {
             analyses_dropped: PublishDrop::ALL
                 .map(|r| counter("omma_publish_analyses_dropped_total", Some(r.as_str()))),
             telemetry: Arc::clone(self),
+        }
+    }
+
+    /// Of the sink called `name`.
+    pub(crate) fn sink(&self, name: &str) -> SinkMetrics {
+        let key = |metric: &'static str| {
+            Key::from_parts(metric, vec![Label::new("sink", name.to_owned())])
+        };
+        let counter = |metric| self.recorder.register_counter(&key(metric), &METADATA);
+        let gauge = |metric| self.recorder.register_gauge(&key(metric), &METADATA);
+        SinkMetrics {
+            delivered: counter("omma_sink_delivered_total"),
+            failures: counter("omma_sink_failures_total"),
+            buried: counter("omma_sink_put_aside_total"),
+            lost: counter("omma_sink_lost_total"),
+            waiting: gauge("omma_sink_waiting"),
+            dead: gauge("omma_sink_dead"),
+            connected: gauge("omma_sink_connected"),
         }
     }
 
@@ -540,6 +569,13 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_annotations_forgotten_total", "annotations set aside that became too many");
     gauge("omma_annotations_waiting", None, "annotations waiting to be delivered");
     gauge("omma_annotations_dead", None, "annotations set aside");
+    counter("omma_sink_delivered_total", "events that a sink's target has");
+    counter("omma_sink_failures_total", "times that a sink's target was away or took nothing");
+    counter("omma_sink_put_aside_total", "events that a sink's target refused");
+    counter("omma_sink_lost_total", "events given up because a sink was away for too long");
+    gauge("omma_sink_waiting", None, "sequence numbers between a sink and the newest event");
+    gauge("omma_sink_dead", None, "events put aside by a sink");
+    gauge("omma_sink_connected", None, "1 while a sink's target takes events");
     gauge("omma_people", None, "confirmed tracks of class person now");
     gauge("omma_objects", None, "confirmed tracks of all classes now");
     gauge("omma_zone_occupancy", None, "objects in a zone now");

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
 use crate::camera::Camera;
-use crate::config::{CameraConfig, Config};
+use crate::config::{CameraConfig, Config, Role, SinkConfig};
 use crate::error::EngineError;
 use crate::forgetting::Forgetting;
 use crate::handle::Handle;
@@ -21,6 +21,7 @@ use crate::pool::Pool;
 use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
+use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
@@ -71,8 +72,10 @@ impl Engine {
         let annotations =
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
-        let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
         let publishers = Publishers::new(&overlay.config.publish, &telemetry);
+        let sinks = Sinks::new(store.clone(), messages.subscribe()).await?;
+        let forgetting = Forgetting::start(sinks.clone(), overlay.file.events_keep);
+        let wanted = wanted_sinks(&overlay.file).to_vec();
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -86,9 +89,12 @@ impl Engine {
             snapshots,
             upkeep,
             annotations,
+            sinks,
             forgetting,
             publishers,
         });
+        // Before the cameras: a new sink gets their first events.
+        shared.sinks.apply(&shared, &wanted).await;
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
         }
@@ -126,6 +132,7 @@ impl Engine {
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
         }
+        self.shared.sinks.stop().await;
         self.shared.library.settle(SETTLE_WITHIN).await;
         self.shared.store.close().await;
     }
@@ -142,6 +149,7 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
         models: BTreeMap::new(),
         cameras: Vec::new(),
         tokens: Vec::new(),
+        sinks: Vec::new(),
         ..config.clone()
     };
     if overlay.file.tokens != new.tokens {
@@ -162,11 +170,17 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
             camera.id
         )
     }));
+    report.extend(shared.sinks.apply(shared, wanted_sinks(&new)).await);
     let old = overlay.config.clone();
     overlay.file = new;
     report.extend(overlay.join());
     report.extend(apply(shared, &old, &overlay.config).await);
     report
+}
+
+/// Where this process sends events: the one that stores them, and no other.
+fn wanted_sinks(config: &Config) -> &[SinkConfig] {
+    if config.roles.contains(&Role::Serve) { &config.sinks } else { &[] }
 }
 
 /// Keeps a change to a camera, and lets it take effect.

@@ -13,6 +13,7 @@
 //! - Appending an event a second time changes nothing.
 //! - Counts stay when events are forgotten.
 //! - What [`Store::enqueue`] has accepted stays until it is acknowledged or buried, in order.
+//! - A sink's cursor moves only when it is told to, and only from where it stood.
 //! - Only the file's owner may read it: cameras' passwords are in it.
 
 mod changes;
@@ -24,6 +25,7 @@ mod query;
 mod row;
 mod schema;
 mod segments;
+mod sinks;
 mod store;
 
 pub use changes::CameraChange;
@@ -34,4 +36,5 @@ pub use query::{
     StoredEvent,
 };
 pub use segments::{NewSegment, Segment, SegmentQuery};
+pub use sinks::DeadEvent;
 pub use store::Store;

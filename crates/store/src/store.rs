@@ -264,14 +264,24 @@ impl Store {
     /// # Errors
     /// When the file can't be written; what went before that stays forgotten.
     pub async fn forget_events_before(&self, time: WallTime) -> Result<u64, StoreError> {
+        self.forget_events(time, i64::MAX).await
+    }
+
+    /// The same, of the events up to the number `newest` alone.
+    ///
+    /// # Errors
+    /// When the file can't be written; what went before that stays forgotten.
+    pub async fn forget_events(&self, time: WallTime, newest: i64) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         loop {
             let now = sqlx::query(
                 "DELETE FROM events WHERE seq IN \
-                 (SELECT seq FROM events WHERE wall_us < ?1 ORDER BY wall_us LIMIT ?2)",
+                 (SELECT seq FROM events WHERE wall_us < ?1 AND seq <= ?3 \
+                  ORDER BY wall_us LIMIT ?2)",
             )
             .bind(time.as_micros())
             .bind(FORGET_AT_ONCE)
+            .bind(newest)
             .execute(&self.writer)
             .await
             .map_err(|e| self.failed(&e))?
