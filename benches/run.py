@@ -6,7 +6,7 @@ ratio of medians: the machine's own speed then hardly matters. Needs the clips a
 $OMMA_DATA, ffmpeg, and ONNX Runtime's library in $ORT_DYLIB_PATH; `make bench` sees to that.
 
 usage: benches/run.py [PART ...]      parts: accuracy offline engines logic start live
-keyframes grpc hub fleet (default: all)
+keyframes grpc hub fleet bus (default: all)
 
 A run of some parts leaves the figures of the others as they are, with their date.
 """
@@ -21,6 +21,7 @@ import sys
 import time
 from pathlib import Path
 
+import bus
 import hub
 from common import DATA, MODEL, OMMA, PETS, ROOT, RUNS, STREET, Live, note, rows
 
@@ -220,7 +221,7 @@ def write():
 
 def main():
     known = {"accuracy": accuracy, "offline": offline, "engines": engines, "logic": logic, "start": start, "live": live,
-             "keyframes": hub.keyframes, "grpc": hub.grpc, "hub": hub.hub, "fleet": hub.fleet}
+             "keyframes": hub.keyframes, "grpc": hub.grpc, "hub": hub.hub, "fleet": hub.fleet, "bus": bus.bus}
     parts = sys.argv[1:] or list(known)
     for missing in (p for p in (OMMA, PETS, STREET, MODEL) if not Path(p).exists()):
         sys.exit(f"skipped: {missing} is not there")

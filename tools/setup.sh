@@ -120,10 +120,13 @@ case "$purpose" in
       gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-bad gstreamer1.0-plugins-good python3-gi
     install_grpc
     install_kafka
-    # Python's own ONNX Runtime is the baseline of inference.
+    # Python's own ONNX Runtime is the baseline of inference, its clients of Redis and Kafka
+    # that of the bus.
     if [ ! -x .setup/bench/bin/python ]; then
       python3 -m venv .setup/bench
       .setup/bench/bin/pip install -q "onnxruntime==$onnxruntime_version" numpy
     fi
+    .setup/bench/bin/python -c 'import cv2, jsonpickle, kafka, redis' 2>/dev/null ||
+      .setup/bench/bin/pip install -q redis kafka-python jsonpickle opencv-python-headless
     ;;
 esac

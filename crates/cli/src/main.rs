@@ -32,6 +32,8 @@ enum Command {
     Demo(cmd::demo::Args),
     /// Run the cameras of a configuration file
     Run(cmd::run::Args),
+    /// Watch a running Omma in the terminal
+    Top(cmd::top::Args),
     /// Look after what was recorded
     Recordings(cmd::recordings::Args),
     /// See where events are sent, and have them sent once more
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(args) => cmd::demo::run(&args),
         Command::Run(args) => cmd::run::run(&args),
+        Command::Top(args) => cmd::top::run(&args),
         Command::Recordings(args) => cmd::recordings::run(&args),
         Command::Events(args) => cmd::events::run(&args),
         Command::Analyze(args) => cmd::analyze::run(&args),

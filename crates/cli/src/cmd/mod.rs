@@ -13,4 +13,5 @@ pub(crate) mod run;
 mod show;
 mod show_messaging;
 pub(crate) mod sim;
+pub(crate) mod top;
 pub(crate) mod track;

@@ -67,7 +67,7 @@ fn publication(config: &PublishConfig) -> Value {
         None => json!("none"),
     };
     match &config.dialect {
-        DialectConfig::Omma => {}
+        DialectConfig::Omma(_) => {}
         DialectConfig::Redisedge { adaptive, series } => {
             out["adaptive"] = json!(adaptive);
             out["series"] = shown_series(series);

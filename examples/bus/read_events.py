@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+"""What happens at all cameras, from Redis or Kafka.
+
+usage: read_events.py redis://127.0.0.1:6379 [--first] [--count N]
+"""
+import datetime
+
+import bus
+
+omma = bus.messages()
+
+
+def main():
+    options = bus.arguments(__doc__.splitlines()[0], camera=False)
+    event = omma.Event()
+    for data in bus.asked(options, "events"):
+        event.ParseFromString(data)
+        when = datetime.datetime.fromtimestamp(event.time_us / 1e6, datetime.UTC)
+        print(f"{when:%H:%M:%S.%f} {event.camera} {event.kind} {event.rule} {event.direction} "
+              f"{getattr(event, 'class')} {event.state}".rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
