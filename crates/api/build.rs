@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_client(false)
         .bytes(".")
         .btree_map(".")
+        // Made in the crate of the bus, which sends the same messages.
+        .extern_path(".omma.v1", "::omma_bus::proto")
         .compile_fds(description)?;
     Ok(())
 }

@@ -13,8 +13,9 @@ pub(crate) mod chrysalis {
     tonic::include_proto!("chrys.cloud.videostreaming.v1beta1");
 }
 
-/// Omma's own.
+/// Omma's own: the messages are those of the bus.
 pub(crate) mod omma {
+    pub(crate) use omma_bus::proto::*;
     tonic::include_proto!("omma.v1");
 }
 
