@@ -1,8 +1,15 @@
 //! The bus of the configuration: its topics, and what of each camera goes there.
 
+use std::time::Duration;
+
 use omma_bus::topic::{LazyTopics, TopicOptions};
 
-use crate::config::{BusConfig, Config, DialectConfig, PublishConfig};
+use crate::config::{
+    BusConfig, CameraConfig, Config, DialectConfig, PublishConfig, SinkConfig, SinkTarget,
+};
+
+/// Of the sink that puts events onto the bus; no other one can be called so.
+const SINK: &str = "bus:events";
 
 /// The topics of a bus, not connected.
 pub(crate) fn topics_of(config: &BusConfig) -> LazyTopics {
@@ -19,7 +26,7 @@ pub(crate) fn topics_of(config: &BusConfig) -> LazyTopics {
 /// What of the cameras goes onto the bus, as if it stood under `publish:`.
 pub(crate) fn publications(config: &Config) -> Vec<PublishConfig> {
     let Some(bus) = &config.bus else { return Vec::new() };
-    let publication = |camera: &crate::config::CameraConfig| PublishConfig {
+    let publication = |camera: &CameraConfig| PublishConfig {
         camera: camera.id.clone(),
         broker: bus.broker.clone(),
         dialect: DialectConfig::Omma(BusConfig {
@@ -33,4 +40,18 @@ pub(crate) fn publications(config: &Config) -> Vec<PublishConfig> {
         page: None,
     };
     config.cameras.iter().map(publication).collect()
+}
+
+/// What puts events onto the bus, as if it stood under `sinks:`.
+pub(crate) fn events(config: &Config) -> Option<SinkConfig> {
+    let bus = config.bus.clone()?;
+    Some(SinkConfig {
+        name: SINK.to_owned(),
+        target: SinkTarget::Bus(bus),
+        kinds: Vec::new(),
+        cameras: Vec::new(),
+        batch: 100,
+        interval: Duration::from_millis(50),
+        attempts: 5,
+    })
 }

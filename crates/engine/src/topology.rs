@@ -79,7 +79,7 @@ impl Engine {
         let publishers = Publishers::new(&publications, topics.as_ref(), &telemetry);
         let sinks = Sinks::new(store.clone(), messages.subscribe()).await?;
         let forgetting = Forgetting::start(sinks.clone(), overlay.file.events_keep);
-        let wanted = wanted_sinks(&overlay.file).to_vec();
+        let wanted = wanted_sinks(&overlay.file);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -180,7 +180,7 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
             camera.id
         )
     }));
-    report.extend(shared.sinks.apply(shared, wanted_sinks(&new)).await);
+    report.extend(shared.sinks.apply(shared, &wanted_sinks(&new)).await);
     let old = overlay.config.clone();
     overlay.file = new;
     report.extend(overlay.join());
@@ -189,8 +189,8 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
 }
 
 /// Where this process sends events: the one that stores them, and no other.
-fn wanted_sinks(config: &Config) -> &[SinkConfig] {
-    if config.roles.contains(&Role::Serve) { &config.sinks } else { &[] }
+fn wanted_sinks(config: &Config) -> Vec<SinkConfig> {
+    config.sinks.iter().cloned().chain(crate::bus::events(config)).collect()
 }
 
 /// Keeps a change to a camera, and lets it take effect.

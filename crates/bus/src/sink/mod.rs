@@ -6,6 +6,7 @@
 mod kafka;
 mod mqtt;
 mod redis;
+mod topic;
 mod webhook;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::BusError;
 pub use kafka::KafkaSink;
 pub use mqtt::{MqttLink, MqttSink};
 pub use redis::RedisSink;
+pub use topic::TopicSink;
 pub use webhook::WebhookSink;
 
 /// An event on its way out.

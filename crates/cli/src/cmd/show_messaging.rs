@@ -121,6 +121,8 @@ fn sink(config: &SinkConfig) -> Value {
         out["cameras"] = config.cameras.iter().map(|id| Value::from(id.as_str())).collect();
     }
     match &config.target {
+        // It follows from `bus`.
+        SinkTarget::Bus(_) => {}
         SinkTarget::Webhook { url, key, secret } => {
             out["to"] = json!(redact_url(url.reveal()));
             if !key.is_empty() {

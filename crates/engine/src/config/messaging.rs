@@ -224,6 +224,8 @@ pub enum SinkTarget {
         /// Signs what is sent; none sends it unsigned.
         secret: Option<Secret>,
     },
+    /// The topic `events` of the bus.
+    Bus(BusConfig),
     /// A stream of Redis, a topic of Kafka, or the beginning of MQTT topics.
     Broker {
         /// The broker.

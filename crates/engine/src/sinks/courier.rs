@@ -270,8 +270,10 @@ impl Courier {
 
     fn payload(&self, stored: &StoredEvent) -> EventPayload {
         let event = &stored.event;
-        let is_protobuf =
-            matches!(self.config.target, SinkTarget::Broker { format: EventFormat::Protobuf, .. });
+        let is_protobuf = matches!(
+            self.config.target,
+            SinkTarget::Bus(_) | SinkTarget::Broker { format: EventFormat::Protobuf, .. }
+        );
         let body = if is_protobuf {
             event_protobuf(stored)
         } else {

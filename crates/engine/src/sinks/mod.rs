@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omma_bus::Broker;
+use omma_bus::topic::Topic;
 use omma_store::{DeadEvent, Store, StoreError};
 use omma_types::{WallTime, redact_url};
 use parking_lot::Mutex;
@@ -252,6 +253,7 @@ impl Running {
     fn status(&self, newest: i64) -> SinkStatus {
         let (kind, target) = match &self.config.target {
             SinkTarget::Webhook { url, .. } => ("webhook", redact_url(url.reveal())),
+            SinkTarget::Bus(bus) => ("bus", shown(&bus.broker, Topic::EVENTS.name())),
             SinkTarget::Broker { broker, name, .. } => (broker.kind.as_str(), shown(broker, name)),
         };
         self.report.status(kind, target, newest)

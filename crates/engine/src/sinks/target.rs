@@ -1,8 +1,9 @@
 //! From a sink's configuration to what it writes to.
 
-use omma_bus::sink::{EventTarget, KafkaSink, MqttLink, MqttSink, RedisSink, WebhookSink};
+use omma_bus::sink::{EventTarget, KafkaSink, MqttLink, MqttSink, RedisSink, TopicSink, WebhookSink};
 use omma_bus::{BrokerKind, BusError, Deadlines, Signer, Webhook};
 
+use crate::bus::topics_of;
 use crate::config::{SinkConfig, SinkTarget};
 use crate::shared::random_seed;
 
@@ -28,6 +29,7 @@ pub(crate) fn open(config: &SinkConfig) -> Result<Opened, BusError> {
             });
             Box::new(WebhookSink::new(Webhook::new(url, signer, Deadlines::default())?))
         }
+        SinkTarget::Bus(bus) => Box::new(TopicSink::new(topics_of(bus))),
         SinkTarget::Broker { broker, name, .. } => match broker.kind {
             BrokerKind::Redis => Box::new(RedisSink::new(broker.clone(), name.clone())),
             BrokerKind::Kafka => Box::new(KafkaSink::new(broker.clone(), name.clone())),
