@@ -46,7 +46,7 @@ struct Shared {
 
 /// How connections come to be.
 enum Way {
-    Direct(Client),
+    Direct(Box<Client>),
     Sentinel(Box<tokio::sync::Mutex<SentinelClient>>),
     Cluster(Box<ClusterClient>),
 }
@@ -86,11 +86,12 @@ async fn open(broker: &Broker, answer: Duration) -> Result<RedisConnection, BusE
     let way = match &broker.mode {
         RedisMode::Standalone => {
             let server = server(broker, servers.remove(0)).map_err(|e| failed(&e))?;
-            Way::Direct(if broker.secure {
-                Client::build_with_tls(server, certificates(broker)?).map_err(|e| failed(&e))?
+            let client = if broker.secure {
+                Client::build_with_tls(server, certificates(broker)?)
             } else {
-                Client::open(server).map_err(|e| failed(&e))?
-            })
+                Client::open(server)
+            };
+            Way::Direct(Box::new(client.map_err(|e| failed(&e))?))
         }
         RedisMode::Sentinel(master) => {
             let client = sentinel(broker, master, false)?;

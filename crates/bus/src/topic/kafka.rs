@@ -28,7 +28,7 @@ use crate::{Broker, BusError};
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// How long an offered message is tried.
-const ONCE: Duration = Duration::from_secs(2);
+const ONCE: Duration = Duration::from_secs(5);
 
 /// Kafka's brokers take no shorter session unless they are told to.
 const SHORTEST_SESSION: Duration = Duration::from_secs(6);
@@ -318,7 +318,7 @@ impl Backend for Kafka {
                 .set("group.id", format!("{}.readers", self.0.options.prefix))
                 .set("enable.auto.commit", "false")
                 .set("auto.offset.reset", "earliest")
-                .set("queued.max.messages.kbytes", "16384")
+                .set("queued.max.messages.kbytes", "32768")
                 .set("fetch.message.max.bytes", (self.0.options.largest + 65_536).to_string())
                 .set("fetch.wait.max.ms", "100");
             let consumer: StreamConsumer<KafkaContext> = self.0.consumer(&config)?;

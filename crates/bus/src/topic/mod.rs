@@ -23,6 +23,7 @@ mod redis;
 mod retry;
 mod stats;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -237,7 +238,12 @@ impl Topics {
         }
     }
 
-    /// What was written, read and lost so far.
+    /// What was written, read and lost so far, by the topic's name.
+    pub fn stats_by_topic(&self) -> BTreeMap<String, TopicStats> {
+        self.0.counters.by_topic()
+    }
+
+    /// What was written, read and lost so far, of all topics.
     pub fn stats(&self) -> TopicStats {
         self.0.counters.stats()
     }

@@ -105,7 +105,7 @@ impl Redis {
             pipe.arg("*").arg("mark").arg(format!("{}:{number}", self.writer));
             pipe.arg("key").arg(key.as_bytes()).arg("data").arg(payload.as_ref());
         }
-        if first % TRIM_EVERY == 0 || messages.len() as u64 >= TRIM_EVERY {
+        if first / TRIM_EVERY != number / TRIM_EVERY {
             pipe.cmd("XTRIM").arg(stream).arg("MAXLEN").arg("~").arg(self.options.keep_messages);
             pipe.ignore();
         }

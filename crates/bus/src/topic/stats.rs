@@ -1,6 +1,9 @@
-//! What was written, read and lost, for people and for `/metrics`.
+//! What was written, read and lost. The engine shows it as the metrics `omma_bus_*`.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 use super::{Delivery, Topic};
 
@@ -18,7 +21,8 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    const ALL: [Self; 4] = [Self::Busy, Self::Away, Self::TooLarge, Self::Refused];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Busy, Self::Away, Self::TooLarge, Self::Refused];
 
     /// The word used in metrics.
     pub const fn as_str(self) -> &'static str {
@@ -38,13 +42,13 @@ pub struct TopicStats {
     pub published: u64,
     /// That were read.
     pub received: u64,
-    /// Offered and lost: busy, away, too large, refused.
+    /// Offered and lost, in the order of [`DropReason::ALL`].
     pub dropped: [u64; 4],
     /// Times at which something was cleared away before it was read.
     pub missed: u64,
-    /// Left out since they were written twice.
+    /// Left out since they were written twice; only of all topics together.
     pub duplicates: u64,
-    /// Times at which the broker was away.
+    /// Times at which the broker was away; only of all topics together.
     pub interruptions: u64,
 }
 
@@ -60,67 +64,69 @@ impl TopicStats {
     }
 }
 
-/// Counts for [`TopicStats`] and for the metrics `omma_bus_*`.
+/// Counts for [`TopicStats`].
 #[derive(Default)]
 pub(super) struct Counters {
-    published: AtomicU64,
-    received: AtomicU64,
-    dropped: [AtomicU64; 4],
-    missed: AtomicU64,
+    topics: Mutex<BTreeMap<String, TopicStats>>,
     duplicates: AtomicU64,
     interruptions: AtomicU64,
 }
 
 impl Counters {
+    fn change(&self, topic: &Topic, change: impl FnOnce(&mut TopicStats)) {
+        let mut topics = self.topics.lock();
+        if let Some(stats) = topics.get_mut(topic.name()) {
+            change(stats);
+        } else {
+            change(topics.entry(topic.name().to_owned()).or_default());
+        }
+    }
+
     pub(super) fn published(&self, topic: &Topic, count: usize) {
-        let topic = topic.name.to_string();
-        metrics::counter!("omma_bus_published_total", "topic" => topic).increment(count as u64);
-        self.published.fetch_add(count as u64, Ordering::Relaxed);
+        self.change(topic, |stats| stats.published += count as u64);
     }
 
     pub(super) fn dropped(&self, topic: &Topic, reason: DropReason, count: usize) {
-        let (topic, word) = (topic.name.to_string(), reason.as_str());
-        metrics::counter!("omma_bus_dropped_total", "topic" => topic, "reason" => word)
-            .increment(count as u64);
-        self.dropped[reason as usize].fetch_add(count as u64, Ordering::Relaxed);
+        self.change(topic, |stats| stats.dropped[reason as usize] += count as u64);
     }
 
     pub(super) fn received(&self, topic: &Topic) {
-        let topic = topic.name.to_string();
-        metrics::counter!("omma_bus_received_total", "topic" => topic).increment(1);
-        self.received.fetch_add(1, Ordering::Relaxed);
+        self.change(topic, |stats| stats.received += 1);
     }
 
     pub(super) fn delivered(&self, topic: &Topic, delivery: &Delivery) {
         match delivery {
             Delivery::Record(_) => self.received(topic),
-            Delivery::Missed(_) => {
-                let topic = topic.name.to_string();
-                metrics::counter!("omma_bus_missed_total", "topic" => topic).increment(1);
-                self.missed.fetch_add(1, Ordering::Relaxed);
-            }
+            Delivery::Missed(_) => self.change(topic, |stats| stats.missed += 1),
         }
     }
 
     pub(super) fn duplicate(&self) {
-        metrics::counter!("omma_bus_duplicates_total").increment(1);
         self.duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn interrupted(&self) {
-        metrics::counter!("omma_bus_interruptions_total").increment(1);
         self.interruptions.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn by_topic(&self) -> BTreeMap<String, TopicStats> {
+        self.topics.lock().clone()
+    }
+
     pub(super) fn stats(&self) -> TopicStats {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        TopicStats {
-            published: read(&self.published),
-            received: read(&self.received),
-            dropped: std::array::from_fn(|i| read(&self.dropped[i])),
-            missed: read(&self.missed),
-            duplicates: read(&self.duplicates),
-            interruptions: read(&self.interruptions),
+        let mut sum = TopicStats {
+            duplicates: self.duplicates.load(Ordering::Relaxed),
+            interruptions: self.interruptions.load(Ordering::Relaxed),
+            ..TopicStats::default()
+        };
+        for stats in self.topics.lock().values() {
+            sum.published += stats.published;
+            sum.received += stats.received;
+            sum.missed += stats.missed;
+            for (sum, count) in sum.dropped.iter_mut().zip(stats.dropped) {
+                *sum += count;
+            }
         }
+        sum
     }
 }

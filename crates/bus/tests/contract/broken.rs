@@ -62,7 +62,8 @@ pub(crate) async fn killed_brokers_lose_no_event(place: &mut Place) {
         let expected: Vec<usize> = (0..events / CAMERAS).collect();
         assert!(*read == expected, "camera{camera}: {read:?}");
     }
-    println!("{events} events, {kills} kills: {:?}", topics.stats());
+    let stats = topics.stats();
+    assert_eq!((stats.published, stats.received), (events as u64, events as u64), "{stats:?}");
 }
 
 pub(crate) async fn offered_messages_are_counted_while_it_is_away(place: &mut Place) {
