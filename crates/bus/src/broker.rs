@@ -178,9 +178,9 @@ impl Broker {
         let hosts: Vec<String> = self
             .hosts
             .iter()
-            .map(|(host, port)| match host.contains(':') {
-                true => format!("[{host}]:{port}"),
-                false => format!("{host}:{port}"),
+            .map(|(host, port)| {
+                let is_ipv6 = host.contains(':');
+                if is_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
             })
             .collect();
         let mut options = Vec::new();

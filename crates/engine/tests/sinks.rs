@@ -250,7 +250,7 @@ async fn a_kafka_topic_gets_all_in_order() {
 
 const HOUSE: &str = "cameras:
   street:
-    url: 'sim:street?people=8&width=320&height=180&seed=4'
+    url: 'sim:street?people=12&size=320x180&seed=4'
     detect: { model: motion, fps: 5 }
     zones: { pavement: { polygon: [[0, 0], [1, 0], [1, 1], [0, 1]] } }
     lines: { middle: { from: [0.5, 0.05], to: [0.5, 0.95] } }

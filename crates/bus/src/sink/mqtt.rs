@@ -6,7 +6,7 @@
 //! One task holds the connection. It begins anew after every failure: what was on its way is
 //! reported as not delivered, and whoever sent it sends it again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ struct Line {
     /// Of messages that were handed over, in their order, and have no number yet.
     unnumbered: VecDeque<Answer>,
     /// Of those that have.
-    numbered: HashMap<u16, Answer>,
+    numbered: BTreeMap<u16, Answer>,
 }
 
 /// A way to a broker, for all that one sink sends. Ends when the last one is dropped.
@@ -114,9 +114,10 @@ impl MqttLink {
     /// # Errors
     /// Certificates can't be read.
     pub fn open(broker: &Broker, client: &str, status: &str) -> Result<Self, BusError> {
-        let tls = match broker.secure {
-            true => Some(TlsConfiguration::Rustls(Arc::new(tls::client(broker)?))),
-            false => None,
+        let tls = if broker.secure {
+            Some(TlsConfiguration::Rustls(Arc::new(tls::client(broker)?)))
+        } else {
+            None
         };
         let options = broker
             .hosts
