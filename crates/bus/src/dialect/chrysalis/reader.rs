@@ -72,7 +72,7 @@ impl Reader {
     fn frame(&mut self, entry: &StreamId) -> Result<Frame, &'static str> {
         let data: Vec<u8> = entry.get("data").ok_or("it has no field `data`")?;
         let message = VideoFrame::decode(bytes::Bytes::from(data))
-            .map_err(|_| "its `data` is no VideoFrame")?;
+            .map_err(|_not_one: prost::DecodeError| "its `data` is no VideoFrame")?;
         let size = size_of(&message).ok_or("its pixels are not of the size that it tells")?;
         let written = millis(&entry.id);
         let told = message.timestamp;

@@ -73,7 +73,7 @@ impl Reader {
         let size = jpeg::size(&image).ok_or("its picture is no JPEG")?;
         // Programs that write no numbers are read all the same.
         let seq = match entry.get::<String>("count") {
-            Some(count) => count.trim().parse().map_err(|_| "its `count` is no number")?,
+            Some(count) => count.trim().parse().or(Err("its `count` is no number"))?,
             None => self.clock.next_seq(),
         };
         let wall = WallTime::from_millis(millis(&entry.id));
