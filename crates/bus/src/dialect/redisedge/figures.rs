@@ -208,7 +208,7 @@ mod tests {
         let counts: Vec<u64> = [5000, 5400, 5999, 6000, 6001, 9000].map(|t| counter.add(t)).into();
         assert_eq!(counts, [1, 2, 3, 1, 2, 1]);
         let mut figures = Figures::default();
-        [5000, 5400, 5999, 6000].map(|t| figures.seen(t));
+        [5000, 5400, 5999, 6000].iter().for_each(|t| figures.seen(*t));
         assert_eq!(value(&figures, 6500, "in_fps"), 3.0, "of the second that is over");
         assert_eq!(value(&figures, 7500, "in_fps"), 1.0);
         assert_eq!(value(&figures, 8500, "in_fps"), 0.0);
