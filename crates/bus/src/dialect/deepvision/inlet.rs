@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use omma_types::{FrameStamp, MediaTime, WallSource, WallTime};
+use omma_types::WallTime;
 use redis::Value;
 use redis::streams::StreamReadReply;
 
 use super::entries::EntryId;
 use super::pickle;
+use crate::dialect::clock::StreamClock;
 use crate::redis::{RedisConnection, connect_blocking};
 use crate::{Broker, BrokerAddress, BrokerKind, BusError, Frame, FrameForm, Inbound, Inlet};
 
@@ -30,7 +31,8 @@ pub struct Reader {
     camera: String,
     connection: Option<RedisConnection>,
     last: String,
-    read: u64,
+    clock: StreamClock,
+    left_out: u64,
     complained: bool,
 }
 
@@ -55,7 +57,8 @@ impl Reader {
             camera: camera.to_owned(),
             connection: None,
             last: FROM_NOW_ON.to_owned(),
-            read: 0,
+            clock: StreamClock::default(),
+            left_out: 0,
             complained: false,
         })
     }
@@ -87,15 +90,8 @@ impl Reader {
         let (size, data) = pickle::read(image)?;
         let millis = EntryId::parse(id).map_or(0, |id| id.millis);
         let millis = i64::try_from(millis).unwrap_or(i64::MAX);
-        let stamp = FrameStamp {
-            seq: self.read,
-            media: MediaTime::from_nanos(millis.saturating_mul(1_000_000)),
-            wall: WallTime::from_millis(millis),
-            wall_source: WallSource::Arrival,
-            size,
-        };
-        let stream_start = self.read == 0;
-        self.read += 1;
+        let (seq, wall) = (self.clock.next_seq(), WallTime::from_millis(millis));
+        let (stamp, stream_start) = self.clock.stamp(seq, wall, size);
         Ok(Frame {
             camera: self.camera.clone(),
             stamp,
@@ -109,6 +105,7 @@ impl Reader {
     /// Counts a message that is no picture, and says so of the first.
     fn complain(&mut self, reason: String) {
         super::count_dropped(&self.stream, "payload", 1);
+        self.left_out += 1;
         if !self.complained {
             let error = BusError::Payload { topic: self.stream.clone(), reason };
             tracing::warn!(
@@ -123,6 +120,10 @@ impl Reader {
 impl Inlet for Reader {
     fn next(&mut self) -> BoxFuture<'_, Result<Inbound, BusError>> {
         Box::pin(self.picture())
+    }
+
+    fn left_out(&self) -> u64 {
+        self.left_out
     }
 }
 
