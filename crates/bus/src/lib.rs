@@ -11,6 +11,7 @@
 //! - No secret, and no address with one, is in any message of this crate.
 
 mod broker;
+pub mod dialect;
 mod error;
 mod frame;
 pub mod kafka;
@@ -28,6 +29,6 @@ pub mod proto {
 pub use broker::{Broker, BrokerAddress, BrokerKind, BrokerTls, RedisMode};
 pub use error::BusError;
 pub use frame::{Frame, FrameForm, PacketForm};
-pub use outlet::{Inbound, Inlet, Outlet, Wanted};
+pub use outlet::{Figure, Inbound, Inlet, Outlet, Wanted};
 pub use sign::Signer;
 pub use webhook::{Deadlines, Outcome, Webhook};

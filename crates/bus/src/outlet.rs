@@ -34,6 +34,27 @@ pub trait Outlet: Send {
 
     /// Writes what was found in a picture: one that was written before, or one that was not.
     fn analysis<'a>(&'a mut self, analysis: &'a Analysis) -> BoxFuture<'a, Result<(), BusError>>;
+
+    /// How readers know the picture that was written last, for the dialect's page.
+    fn newest_id(&self) -> Option<String> {
+        None
+    }
+
+    /// Figures that the dialect's dashboards ask Prometheus for, by their names there.
+    fn figures(&mut self, _now: WallTime) -> Vec<Figure> {
+        Vec::new()
+    }
+}
+
+/// A figure as a dialect's dashboards know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// The metric's name.
+    pub name: &'static str,
+    /// The value of its label `camera`.
+    pub camera: String,
+    /// The figure.
+    pub value: f64,
 }
 
 /// What an inlet reads.
@@ -52,4 +73,9 @@ pub trait Inlet: Send {
     ///
     /// Failures: the broker is away, or refuses. The inlet is opened anew then.
     fn next(&mut self) -> BoxFuture<'_, Result<Inbound, BusError>>;
+
+    /// Messages so far that were no pictures, and pictures that were passed over.
+    fn left_out(&self) -> u64 {
+        0
+    }
 }
