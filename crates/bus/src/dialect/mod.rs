@@ -6,6 +6,7 @@
 pub mod chrysalis;
 mod clock;
 pub mod deepvision;
+pub mod imagebus;
 mod jpeg;
 mod link;
 pub mod omma;
@@ -15,7 +16,7 @@ mod tail;
 use crate::{BrokerAddress, BusError, Inlet};
 
 /// The words that [`open_inlet`] knows.
-const WORDS: [&str; 4] = ["chrysalis", "deepvision", "omma", "redisedge"];
+const WORDS: [&str; 5] = ["chrysalis", "deepvision", "imagebus", "omma", "redisedge"];
 
 /// A reader of the camera that another program writes at `address`. Nothing is connected yet:
 /// [`Inlet::next`] does that. `camera` is what the pictures are of.
@@ -27,6 +28,7 @@ pub fn open_inlet(address: &BrokerAddress, camera: &str) -> Result<Box<dyn Inlet
         Some("redisedge") => Ok(Box::new(redisedge::Reader::new(address, camera)?)),
         Some("deepvision") => Ok(Box::new(deepvision::Reader::new(address, camera)?)),
         Some("chrysalis") => Ok(Box::new(chrysalis::Reader::new(address, camera)?)),
+        Some("imagebus") => Ok(Box::new(imagebus::Reader::new(address, camera)?)),
         Some("omma") => Ok(Box::new(omma::Reader::new(address, camera)?)),
         word => Err(wrong(address, unknown(word))),
     }
@@ -65,7 +67,7 @@ mod tests {
         let text = error("redis+redisedg://u:secret@h/camera:0");
         assert!(text.contains("is `redisedge` meant?"), "{text}");
         assert!(!text.contains("secret"), "{text}");
-        assert!(error("redis://h/camera:0").contains("`chrysalis`, `deepvision`, `redisedge`"));
+        assert!(error("redis://h/camera:0").contains("`chrysalis`, `deepvision`, `imagebus`"));
         assert!(error("kafka+redisedge://h/topic").contains("Redis"), "not spoken there");
     }
 }

@@ -1,6 +1,8 @@
 //! From a sink's configuration to what it writes to.
 
-use omma_bus::sink::{EventTarget, KafkaSink, MqttLink, MqttSink, RedisSink, TopicSink, WebhookSink};
+use omma_bus::sink::{
+    EventTarget, KafkaSink, MqttLink, MqttSink, RedisSink, TopicSink, WebhookSink,
+};
 use omma_bus::{BrokerKind, BusError, Deadlines, Signer, Webhook};
 
 use crate::bus::topics_of;

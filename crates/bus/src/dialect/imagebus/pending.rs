@@ -1,0 +1,182 @@
+//! Which analysis belongs to which picture.
+//!
+//! One picture in many is sent, and a detector need not have looked at just that one: then the
+//! next one it looks at speaks for it. What is hidden in a redacted picture is more: all that
+//! was to be hidden in the second before, so that a detector that misses somebody once does
+//! not show them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use omma_types::{Detection, FrameStamp, Rect, WallTime};
+
+use super::Message;
+
+/// Pictures that wait: each is megabytes of pixels.
+const MAX_WAITING: usize = 4;
+
+/// Analyses that are kept: more than any camera has in [`HOLD`].
+const MAX_SEEN: usize = 256;
+
+/// An analysis speaks for pictures that are older by at most this, and hides for as long.
+const HOLD: Duration = Duration::from_secs(1);
+
+/// A picture that was sent, or not, and of which an analysis is to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) stamp: FrameStamp,
+    pub(super) pixels: Bytes,
+    pub(super) source: Arc<Message>,
+    /// Whether the source's message came from elsewhere.
+    pub(super) is_foreign: bool,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) seq: u64,
+    pub(super) wall: WallTime,
+    pub(super) detections: Vec<Detection>,
+    /// What is to be hidden of it.
+    pub(super) hidden: Vec<Rect>,
+    /// Time that was spent on it.
+    pub(super) spent: Duration,
+}
+
+/// A picture with what was found in it.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) picture: Waiting,
+    pub(super) seen: Seen,
+}
+
+/// Pictures and analyses that wait for each other.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    waiting: VecDeque<Waiting>,
+    seen: VecDeque<Seen>,
+    /// Pictures of which no analysis came.
+    pub(super) lost: u64,
+}
+
+impl Pending {
+    /// A picture; ready where it was analysed already.
+    pub(super) fn picture(&mut self, picture: Waiting) -> Option<Ready> {
+        let wall = picture.stamp.wall;
+        let is_exact = |seen: &&Seen| seen.wall == wall && seen.seq == picture.stamp.seq;
+        let found = self.seen.iter().find(is_exact);
+        if let Some(seen) = found.or_else(|| self.seen.iter().find(|seen| seen.wall > wall)) {
+            let seen = seen.clone();
+            return Some(self.join(picture, seen));
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            self.waiting.pop_front();
+            self.lost += 1;
+        }
+        self.waiting.push_back(picture);
+        None
+    }
+
+    /// An analysis, and the pictures that it makes ready.
+    pub(super) fn analysis(&mut self, seen: Seen) -> Vec<Ready> {
+        let wall = seen.wall;
+        // Clocks may jump: what is far off in either direction is of no use.
+        self.seen.retain(|old| old.wall <= wall && wall.since(old.wall) <= HOLD);
+        if self.seen.len() >= MAX_SEEN {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(seen.clone());
+        let mut ready = Vec::new();
+        for picture in std::mem::take(&mut self.waiting) {
+            if picture.stamp.wall > wall {
+                self.waiting.push_back(picture);
+            } else if wall.since(picture.stamp.wall) <= HOLD {
+                ready.push(self.join(picture, seen.clone()));
+            } else {
+                self.lost += 1;
+            }
+        }
+        ready
+    }
+
+    fn join(&self, picture: Waiting, mut seen: Seen) -> Ready {
+        let wall = picture.stamp.wall;
+        let is_near = |at: WallTime| at.since(wall).max(wall.since(at)) <= HOLD;
+        let near = self.seen.iter().filter(|seen| is_near(seen.wall));
+        seen.hidden = near.flat_map(|seen| seen.hidden.iter().copied()).collect();
+        Ready { picture, seen }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use omma_types::{MediaTime, Size, WallSource};
+
+    use super::*;
+
+    fn picture(seq: u64) -> Waiting {
+        let wall = WallTime::from_millis(i64::try_from(seq).expect("small") * 40);
+        let stamp = FrameStamp {
+            seq,
+            media: MediaTime::ZERO,
+            wall,
+            wall_source: WallSource::Arrival,
+            size: Size::new(4, 4),
+        };
+        Waiting {
+            stamp,
+            pixels: Bytes::new(),
+            source: Arc::new(Message::default()),
+            is_foreign: false,
+        }
+    }
+
+    fn seen(seq: u64, hidden: Option<f32>) -> Seen {
+        Seen {
+            seq,
+            wall: picture(seq).stamp.wall,
+            detections: Vec::new(),
+            hidden: hidden.map(|left| Rect::new(left, 0.0, 0.1, 0.1)).into_iter().collect(),
+            spent: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_picture_gets_its_own_analysis_or_the_next_one() {
+        let mut pending = Pending::default();
+        assert!(pending.picture(picture(30)).is_none());
+        assert!(pending.analysis(seen(29, None)).is_empty(), "it is of an earlier picture");
+        let ready = pending.analysis(seen(31, None));
+        assert_eq!(
+            ready.iter().map(|r| (r.picture.stamp.seq, r.seen.seq)).collect::<Vec<_>>(),
+            [(30, 31)]
+        );
+        assert!(pending.analysis(seen(60, None)).is_empty());
+        let ready = pending.picture(picture(60)).expect("analysed before it came");
+        assert_eq!(ready.seen.seq, 60);
+    }
+
+    #[test]
+    fn a_box_hides_for_a_second_after_a_miss() {
+        let mut pending = Pending::default();
+        pending.analysis(seen(1, Some(0.5)));
+        pending.analysis(seen(20, Some(0.2)));
+        pending.analysis(seen(27, None));
+        let ready = pending.picture(picture(27)).expect("analysed");
+        // Picture 1 is 1.04 s old, picture 20 is 0.28 s old.
+        assert_eq!(ready.seen.hidden.iter().map(|r| r.left).collect::<Vec<_>>(), [0.2]);
+    }
+
+    #[test]
+    fn what_nobody_analyses_is_dropped_and_counted() {
+        let mut pending = Pending::default();
+        for seq in 0..10 {
+            pending.picture(picture(seq));
+        }
+        assert_eq!(pending.lost, 6);
+        assert!(pending.analysis(seen(1000, None)).is_empty());
+        assert_eq!(pending.lost, 10);
+    }
+}
