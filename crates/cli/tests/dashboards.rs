@@ -24,7 +24,7 @@ cameras:
     zones:
       left: { polygon: [[0, 0.3], [0.5, 0.3], [0.5, 1], [0, 1]] }
 sinks:
-  - { name: hook, to: 'http://127.0.0.1:9/nobody' }
+  - { name: hook, to: 'http://localhost:9/nobody' }
 publish:
   - { camera: street, to: 'redis://127.0.0.1:9', dialect: redisedge }
 ";
@@ -97,7 +97,7 @@ fn every_query_asks_for_a_metric_that_there_is() {
     wanted.dedup();
     assert!(wanted.len() > 30, "the queries were not found: {wanted:?}");
 
-    let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args("--log warn run");
+    let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args("--log info run");
     let server = Server::start(omma, "omma");
     // Some come with the first crossing of a line.
     eventually("all metrics of the dashboards", SOON, || {

@@ -21,7 +21,7 @@ fn what_a_running_omma_does_is_printed() {
         Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args(&format!("top {arguments}")).run()
     };
     std::fs::write(dir.path().join("omma.yaml"), STREET).unwrap();
-    let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args("--log warn run");
+    let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args("--log info run");
     let server = Server::start(omma, "omma");
     let url = format!("http://127.0.0.1:{}", server.port());
     eventually("a camera that is analysed and one that is away", SOON, || {
