@@ -3,8 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should stop")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use omma_bus::topic::{Start, Subscription, Topic, TopicOptions, Topics};
+use omma_bus::{Broker, FrameForm, native, proto};
 use omma_testkit::{Omma, RedisServer, SOON, Server, eventually};
+use prost::Message as _;
 
 /// A running Omma; `rest` is its configuration after the head.
 fn start(dir: &Path, name: &str, rest: &str) -> Server {
@@ -72,6 +78,109 @@ fn a_camera_reaches_another_omma_in_every_dialect_of_redis() {
         if entry.contains("people") { Ok(entry) } else { Err(entry) }
     });
     assert!(results.contains("boxes") && results.contains("ref"), "{results}");
+}
+
+/// The user's own detector: answers each picture with one box that walks to the right.
+async fn detect(broker: Broker, stop: Arc<AtomicBool>) -> u64 {
+    let topics = Topics::open(&broker, TopicOptions::default()).await.unwrap();
+    let mut work = topics.join(&Topic::work("detect.mine"), "mine", "one").await.unwrap();
+    let mut answered = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(record) = tokio::time::timeout(Duration::from_millis(200), work.next()).await else {
+            continue;
+        };
+        let record = record.unwrap();
+        let request = proto::DetectRequest::decode(record.payload.clone()).unwrap();
+        assert!(request.jpeg.starts_with(&[0xff, 0xd8]) && request.model == "mine");
+        answered += 1;
+        let left = 0.1 + 0.05 * (answered % 16) as f32;
+        let rect = proto::Rect { left, top: 0.3, width: 0.1, height: 0.4 };
+        let response = proto::DetectResponse {
+            camera: request.camera,
+            model: request.model,
+            request: request.request,
+            detections: vec![
+                proto::Detection { class: "person".into(), score: 0.9, r#box: Some(rect) },
+                proto::Detection { class: "dog".into(), score: 0.9, r#box: Some(rect) },
+            ],
+            ..proto::DetectResponse::default()
+        };
+        let topic = Topic::work("detections");
+        topics.publish(&topic, "street", response.encode_to_vec().into()).await.unwrap();
+        work.ack(record.position).await.unwrap();
+    }
+    answered
+}
+
+#[test]
+fn a_program_of_the_users_own_detects_and_omma_counts_what_it_finds() {
+    let Some(redis) = RedisServer::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(
+        dir.path(),
+        "omma",
+        &format!(
+            "bus: '{}'\nmodels: {{ mine: {{ bus: true, classes: [person] }} }}\ncameras:\n  \
+               street:\n    url: '{STREET}'\n    detect: {{ model: mine, fps: 10 }}\n    \
+                 lines: {{ middle: {{ from: [0.5, 0.0], to: [0.5, 1.0] }} }}\n",
+            redis.url()
+        ),
+    );
+    // Nobody detects yet, and that is said.
+    server.when_camera("street", |camera| {
+        camera["reason"].as_str().is_some_and(|reason| reason.contains("no program on the bus"))
+    });
+    let stop = Arc::new(AtomicBool::new(false));
+    let broker = Broker::parse(&redis.url()).unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
+    let detector = runtime.spawn(detect(broker.clone(), Arc::clone(&stop)));
+    let camera = server.when_camera("street", |camera| camera["people"] == 1);
+    assert_eq!(camera["objects"], 1, "dogs are not asked for: {camera}");
+    eventually("a crossing", SOON, || {
+        let events = server.json("/api/v1/events?kind=line_crossed");
+        let is_there = events["events"].as_array().is_some_and(|events| !events.is_empty());
+        if is_there { Ok(()) } else { Err(events.to_string()) }
+    });
+
+    // What is no detection is counted, and what is found goes onto the bus.
+    redis.cli(&["XADD", "omma:detections", "*", "key", "street", "data", "nonsense"]);
+    eventually("counted", SOON, || {
+        let count = server.metric("omma_bus_foreign_messages_total");
+        if count == Some(1.0) { Ok(()) } else { Err(format!("{count:?}")) }
+    });
+    runtime.block_on(async {
+        let topics = Topics::open(&broker, TopicOptions::default()).await.unwrap();
+        let mut frames = read(&topics, &Topic::FRAMES, Some("street")).await;
+        let frame = loop {
+            let record = frames.next_record().await.unwrap();
+            let frame = native::decode_frame("frames", record.payload).unwrap();
+            if frame.keyframe {
+                break frame;
+            }
+        };
+        let FrameForm::Packet(form) = &frame.form else { panic!("{:?}", frame.form) };
+        assert!(form.codec == "h264" && !form.extradata.is_empty());
+        let mut analyses = read(&topics, &Topic::ANALYSIS, Some("street")).await;
+        let record = analyses.next_record().await.unwrap();
+        let analysis = native::decode_analysis("analysis", record.payload).unwrap();
+        assert_eq!(analysis.camera.as_str(), "street");
+        let mut events = read(&topics, &Topic::EVENTS, None).await;
+        loop {
+            let record = events.next_record().await.unwrap();
+            let (seq, event) = native::decode_event("events", record.payload).unwrap();
+            assert!(seq > 0);
+            if event.kind.as_str() == "line_crossed" {
+                break;
+            }
+        }
+    });
+    stop.store(true, Ordering::Relaxed);
+    assert!(runtime.block_on(detector).unwrap() > 10);
+}
+
+async fn read(topics: &Topics, topic: &Topic, key: Option<&str>) -> Subscription {
+    topics.subscribe(topic, key, Start::Oldest).await.unwrap()
 }
 
 #[test]

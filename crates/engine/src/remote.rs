@@ -42,6 +42,11 @@ impl Remote {
         Arc::new(Self { topics, encoder: Mutex::new(None), thread: Mutex::new(None), stop })
     }
 
+    /// The topics of the bus.
+    pub(crate) fn topics(&self) -> &LazyTopics {
+        &self.topics
+    }
+
     /// Puts a picture onto the bus. Never waits for the broker.
     pub(crate) fn ask(
         &self,

@@ -72,6 +72,9 @@ impl Shared {
     }
 
     pub(crate) fn render_metrics(&self) -> String {
+        if let Some(topics) = self.remote.as_ref().and_then(|remote| remote.topics().now()) {
+            self.telemetry.bus(topics);
+        }
         self.telemetry.render()
     }
 

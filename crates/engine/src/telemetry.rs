@@ -11,6 +11,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use omma_bus::topic::{DropReason, Topics};
 use omma_types::{CameraId, Direction, Stage, StageTimings};
 
 use crate::status::CameraState;
@@ -320,6 +321,26 @@ impl Telemetry {
         })
     }
 
+    /// What the connections to the bus have counted so far.
+    pub(crate) fn bus(&self, topics: &Topics) {
+        let set = |name: &'static str, labels: Vec<Label>, count: u64| {
+            let key = Key::from_parts(name, labels);
+            self.recorder.register_counter(&key, &METADATA).absolute(count);
+        };
+        set("omma_bus_interruptions_total", Vec::new(), topics.stats().interruptions);
+        for (topic, stats) in topics.stats_by_topic() {
+            let labels = || vec![Label::new("topic", topic.clone())];
+            set("omma_bus_published_total", labels(), stats.published);
+            set("omma_bus_received_total", labels(), stats.received);
+            set("omma_bus_missed_total", labels(), stats.missed);
+            for reason in DropReason::ALL {
+                let mut labels = labels();
+                labels.push(Label::new("reason", reason.as_str()));
+                set("omma_bus_dropped_total", labels, stats.dropped(reason));
+            }
+        }
+    }
+
     /// Folds recorded samples together. To be called every few seconds: samples of the
     /// histograms are kept until then.
     pub(crate) fn upkeep(&self) {
@@ -598,6 +619,11 @@ fn describe(recorder: &PrometheusRecorder) {
     gauge("omma_zone_occupancy", None, "objects in a zone now");
     gauge("omma_camera_state", None, "1 for the state that the camera is in");
     gauge("omma_ring_bytes", Some(Unit::Bytes), "recent packets held in memory");
+    counter("omma_bus_published_total", "messages that the bus has confirmed");
+    counter("omma_bus_received_total", "messages read from the bus");
+    counter("omma_bus_missed_total", "times that the bus had cleared away what was not read");
+    counter("omma_bus_interruptions_total", "times that the bus was away");
+    counter("omma_bus_dropped_total", "messages that the bus did not take in time, by reason");
     counter("omma_bus_foreign_messages_total", "messages of the bus that are not understood");
     gauge("omma_event_queue_items", None, "events waiting to be stored");
     gauge("omma_detector_queue_items", None, "pictures waiting for a detector");

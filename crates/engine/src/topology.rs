@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
 use crate::camera::Camera;
-use crate::config::{CameraConfig, Config, Role, SinkConfig};
+use crate::config::{CameraConfig, Config, SinkConfig};
 use crate::error::EngineError;
 use crate::forgetting::Forgetting;
 use crate::handle::Handle;

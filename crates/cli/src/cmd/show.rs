@@ -225,8 +225,6 @@ bus:
   keep: 90s
   keep_events: 2h
   partitions: 3
-roles: [ingest, serve]
-node: one
 publish:
   - { camera: door, to: 'redis://:geheim@h/1', dialect: redisedge, adaptive: true, series: none, page: {} }
   - { camera: yard, to: 'redis://h', dialect: deepvision, as: 'cam 1', series: 'redis://u:geheim@z', reference: own, messages: false, score: 0.3, tail: 5, fps: 2.5, quality: 60, keep: 9 }

@@ -2,7 +2,7 @@
 
 use omma_engine::Config;
 use omma_engine::config::{
-    Broker, BusConfig, DialectConfig, EventFormat, ImagebusConfig, PublishConfig, Reference, Role,
+    Broker, BusConfig, DialectConfig, EventFormat, ImagebusConfig, PublishConfig, Reference,
     SinkConfig, SinkTarget,
 };
 use omma_types::redact_url;
@@ -10,17 +10,11 @@ use serde_json::{Value, json};
 
 use super::show::{HIDDEN, duration, listener};
 
-/// The sections `bus`, `roles`, `node`, `publish` and `sinks`, where there is something to say.
+/// The sections `bus`, `publish` and `sinks`, where there is something to say.
 pub(super) fn sections(config: &Config) -> Vec<(&'static str, Value)> {
     let mut out = Vec::new();
     if let Some(config) = &config.bus {
         out.push(("bus", bus(config)));
-    }
-    if config.roles.len() < Role::ALL.len() {
-        out.push(("roles", config.roles.iter().map(|role| Value::from(role.as_str())).collect()));
-    }
-    if let Some(node) = &config.node {
-        out.push(("node", json!(node)));
     }
     if !config.publish.is_empty() {
         out.push(("publish", config.publish.iter().map(publication).collect()));

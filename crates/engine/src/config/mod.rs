@@ -12,7 +12,7 @@ mod messaging;
 mod serving;
 mod show;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub use error::ConfigError;
 pub use footage::{PassThroughConfig, RecordConfig, RecordMode, RecordingsConfig, SegmentLength};
 pub use messaging::{
     BusConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, PublishConfig, RedactConfig,
-    RedactStyle, Reference, Role, SinkConfig, SinkTarget, all_roles,
+    RedactStyle, Reference, SinkConfig, SinkTarget,
 };
 pub use serving::{AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig};
 
@@ -56,10 +56,6 @@ pub struct Config {
     pub annotations: Option<AnnotationsConfig>,
     /// The bus between processes; none where everything is in this one.
     pub bus: Option<BusConfig>,
-    /// What this process does.
-    pub roles: BTreeSet<Role>,
-    /// This process's name among those that share the work; made up where none is given.
-    pub node: Option<String>,
     /// Cameras that are also given to programs of other systems.
     pub publish: Vec<PublishConfig>,
     /// Where events go.

@@ -237,8 +237,6 @@ fn a_password_put_in_never_shows_in_a_message() {
 
 const BUS: &str = "\
 version: 1
-node: shop-1
-roles: [ingest, analyze]
 bus: { url: 'rediss://bob:${PASSWORD}@r:7000/2', prefix: site, frames: { form: jpeg, fps: 5 }, keep: 2min }
 models:
   mine: { bus: true, classes: [person] }
@@ -255,13 +253,12 @@ sinks:
 ";
 
 #[test]
-fn brokers_dialects_sinks_and_roles_are_understood() {
+fn brokers_dialects_and_sinks_are_understood() {
     let config = parse(BUS).unwrap();
     let bus = config.bus.clone().unwrap();
     assert_eq!((bus.prefix.as_str(), bus.broker.database), ("site", 2));
     assert_eq!(bus.frames, FrameTopic::Jpeg { quality: 80, fps: 5 });
     assert_eq!(bus.keep, Duration::from_secs(120));
-    assert_eq!(config.roles, BTreeSet::from([Role::Ingest, Role::Analyze]));
     assert_eq!(config.cameras[0].frames, Some(FrameTopic::None));
     let detect = config.cameras[0].detect.as_ref().unwrap();
     assert_eq!(detect.detector, Detector::Bus("mine".to_owned()));
@@ -315,7 +312,6 @@ fn what_would_go_wrong_on_a_bus_is_refused_with_its_place() {
             "`every` is an option of `imagebus`, not of `redisedge`",
         ),
         (with("bus: 'mqtt://m'\n"), "the bus needs Redis or Kafka"),
-        (with("roles: [analyse]\n"), "did you mean `analyze`"),
         (with("models: { mine: { bus: true } }\n"), "but there is no bus"),
         (with("sinks:\n  - { name: a b, to: 'https://h' }\n"), "letters, digits"),
         (with("sinks:\n  - { name: a, to: 'https://h', kinds: [crossed] }\n"), "kind of event"),

@@ -1,6 +1,5 @@
-//! `bus`, `roles`, `publish` and `sinks` as they are written.
+//! `bus`, `publish` and `sinks` as they are written.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use omma_bus::{Broker, BrokerAddress, BrokerKind, BrokerTls};
@@ -11,10 +10,9 @@ use serde_saphyr::Spanned;
 use super::values::class_names;
 use super::{Check, ListenerFile, local};
 use crate::config::error::{ConfigError, unknown};
-use crate::config::messaging::all_roles;
 use crate::config::{
     BusConfig, CameraConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, PublishConfig,
-    RedactConfig, RedactStyle, Reference, Role, SinkConfig, SinkTarget,
+    RedactConfig, RedactStyle, Reference, SinkConfig, SinkTarget,
 };
 
 const DEFAULT_QUALITY: u8 = 80;
@@ -232,19 +230,6 @@ impl Check<'_> {
             FormFile::Jpeg => FrameTopic::Jpeg { quality, fps },
             FormFile::None => FrameTopic::None,
         })
-    }
-
-    pub(super) fn roles(&self, words: &[Spanned<String>]) -> Result<BTreeSet<Role>, ConfigError> {
-        if words.is_empty() {
-            return Ok(all_roles());
-        }
-        let role = |word: &Spanned<String>| {
-            Role::ALL.into_iter().find(|role| role.as_str() == word.value).ok_or_else(|| {
-                let valid = Role::ALL.map(Role::as_str);
-                self.wrong(word.referenced, unknown("role", &word.value, &valid))
-            })
-        };
-        words.iter().map(role).collect()
     }
 
     pub(super) fn publish(

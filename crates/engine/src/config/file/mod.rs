@@ -55,9 +55,6 @@ struct ConfigFile {
     #[serde(default)]
     events: EventsFile,
     annotations: Option<AnnotationsFile>,
-    node: Option<Spanned<String>>,
-    #[serde(default)]
-    roles: Vec<Spanned<String>>,
     bus: Option<BusFile>,
     #[serde(default)]
     publish: Vec<Spanned<PublishFile>>,
@@ -213,8 +210,6 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
     check.derived(&file.cameras, &cameras)?;
     Ok(Config {
         bus,
-        roles: check.roles(&file.roles)?,
-        node: file.node.as_ref().map(|node| check.topic_name(node)).transpose()?,
         publish: check.publish(&file.publish, &cameras)?,
         sinks: check.sinks(&file.sinks, &cameras)?,
         data_dir,
