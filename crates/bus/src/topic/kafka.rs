@@ -204,7 +204,8 @@ impl Shared {
                 *number += 1;
                 *number
             };
-            let mark = format!("{}:{number}", self.writer);
+            // Each part has numbers of its own, and a reader may read several.
+            let mark = format!("{}.{part}:{number}", self.writer);
             let headers = OwnedHeaders::new().insert(Header { key: "mark", value: Some(&mark) });
             let mut record = FutureRecord::to(name)
                 .key(key.as_bytes())
