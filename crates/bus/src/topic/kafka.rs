@@ -13,7 +13,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::once::{Once, writer};
@@ -45,8 +45,8 @@ struct Shared {
     writer: String,
     /// Parts of each topic.
     parts: Mutex<BTreeMap<String, i32>>,
-    /// Number of the newest message in each part.
-    numbers: Mutex<BTreeMap<(String, i32), u64>>,
+    /// Number of the newest message in each part, for each way of writing.
+    numbers: Mutex<BTreeMap<(String, i32, char), u64>>,
 }
 
 impl Kafka {
@@ -70,6 +70,8 @@ impl Kafka {
             .map_err(failed)?;
         let offered = config
             .set("acks", "1")
+            // One after the other, so that what is sent again keeps its place.
+            .set("max.in.flight.requests.per.connection", "1")
             .set("linger.ms", "2")
             .set("message.timeout.ms", ONCE.as_millis().to_string())
             .create_with_context(context.clone())
@@ -184,6 +186,34 @@ impl Shared {
         config.create_with_context(self.context.clone()).map_err(|e| self.error("", &e))
     }
 
+    /// Hands a message to the client.
+    fn send(
+        &self,
+        name: &str,
+        part: i32,
+        (key, payload): (&Arc<str>, &Bytes),
+        care: Care,
+    ) -> Result<DeliveryFuture, KafkaError> {
+        let (producer, way) = match care {
+            Care::Confirmed(_) => (&self.confirmed, 'c'),
+            Care::Once => (&self.offered, 'o'),
+        };
+        // Held until the message is in the client's queue: numbers rise as messages do there.
+        let mut numbers = self.numbers.lock();
+        let number = numbers.entry((name.to_owned(), part, way)).or_default();
+        // Each part and way has numbers of its own, and a reader may read several.
+        let mark = format!("{}.{part}{way}:{}", self.writer, *number + 1);
+        let headers = OwnedHeaders::new().insert(Header { key: "mark", value: Some(&mark) });
+        let record = FutureRecord::to(name)
+            .key(key.as_bytes())
+            .payload(payload.as_ref())
+            .partition(part)
+            .headers(headers);
+        let delivery = producer.send_result(record).map_err(|(e, _record)| e)?;
+        *number += 1;
+        Ok(delivery)
+    }
+
     async fn write(
         &self,
         name: &str,
@@ -191,37 +221,18 @@ impl Shared {
         messages: &[Message],
         care: Care,
     ) -> Result<Vec<Position>, KafkaError> {
-        let producer = match care {
-            Care::Confirmed(_) => &self.confirmed,
-            Care::Once => &self.offered,
-        };
         let mut sent = Vec::with_capacity(messages.len());
         for (key, payload) in messages {
             let part = part_of(key, parts);
-            let number = {
-                let mut numbers = self.numbers.lock();
-                let number = numbers.entry((name.to_owned(), part)).or_default();
-                *number += 1;
-                *number
-            };
-            let mark = format!("{}:{number}", self.writer);
-            let headers = OwnedHeaders::new().insert(Header { key: "mark", value: Some(&mark) });
-            let mut record = FutureRecord::to(name)
-                .key(key.as_bytes())
-                .payload(payload.as_ref())
-                .partition(part)
-                .headers(headers);
             let started = Instant::now();
             let delivery = loop {
-                match producer.send_result(record) {
-                    Ok(delivery) => break delivery,
-                    Err((KafkaError::MessageProduction(Code::QueueFull), again))
+                match self.send(name, part, (key, payload), care) {
+                    Err(KafkaError::MessageProduction(Code::QueueFull))
                         if started.elapsed() < ONCE =>
                     {
-                        record = again;
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
-                    Err((e, _)) => return Err(e),
+                    other => break other?,
                 }
             };
             sent.push(delivery);
