@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use omma_bus::dialect::{chrysalis, open_inlet};
 use omma_bus::proto::chrysalis::{VideoCodec, VideoFrame};
-use omma_bus::{Broker, BrokerAddress, Frame, FrameForm, Inbound, Outlet, PacketForm};
+use omma_bus::{Broker, BrokerAddress, Frame, FrameForm, Inbound, Outlet as _, PacketForm};
 use omma_testkit::{RedisServer, SOON};
 use omma_types::{FrameStamp, MediaTime, Size, WallSource, WallTime};
 use prost::Message as _;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use omma_bus::dialect::{open_inlet, redisedge};
-use omma_bus::{Broker, BrokerAddress, BusError, Frame, FrameForm, Inbound, Inlet, Outlet};
+use omma_bus::{Broker, BrokerAddress, BusError, Frame, FrameForm, Inbound, Inlet, Outlet as _};
 use omma_testkit::{RedisServer, SOON, skipped};
 use omma_types::{
     Analysis, CameraId, ClassName, FrameStamp, MediaTime, Rect, Size, StageTimings, Track, TrackId,
@@ -187,7 +187,9 @@ async fn what_is_no_picture_is_left_out_and_the_rest_goes_on() {
     for fields in entries {
         let mut add = redis::cmd("XADD");
         add.arg("camera:0").arg("*");
-        fields.iter().for_each(|(name, value)| drop(add.arg(*name).arg(*value)));
+        for (name, value) in fields {
+            add.arg(*name).arg(*value);
+        }
         let _: String = add.query_async(&mut connection).await.unwrap();
     }
     let picture = next(&mut inlet).await;
