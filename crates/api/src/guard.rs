@@ -115,6 +115,11 @@ pub(crate) fn web_needs(method: &Method, path: &str) -> Need {
     }
 }
 
+/// What the pages of other systems need: they only show, whatever the method.
+pub(crate) fn page_needs(_method: &Method, _path: &str) -> Need {
+    Need::READ
+}
+
 /// What calls of gRPC services need; the path is `/package.Service/Method`.
 pub(crate) fn grpc_needs(_method: &Method, path: &str) -> Need {
     let (service, call) = path.trim_start_matches('/').split_once('/').unwrap_or_default();

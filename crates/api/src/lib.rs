@@ -14,6 +14,7 @@
 
 mod access;
 pub mod chrysalis;
+mod deepvision;
 pub mod dto;
 mod error;
 mod footage;

@@ -22,11 +22,11 @@ use utoipa_axum::routes;
 use crate::access::Access;
 use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
-use crate::guard::{Guard, chrysalis_needs, grpc_needs, web_needs};
+use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::port::{Port, is_protected};
 use crate::rest::{annotations, cameras, counts, events, recordings, setup, sinks, system};
 use crate::tls::{Protocol, Tls};
-use crate::{live, redisedge, socket, status_page};
+use crate::{deepvision, live, redisedge, socket, status_page};
 
 /// WebSockets at a time.
 const MAX_SOCKETS: u32 = 128;
@@ -202,6 +202,7 @@ impl DialectPage {
     fn routes_of(dialect: &DialectConfig) -> Option<fn(Handle, usize, Ending) -> Router> {
         match dialect {
             DialectConfig::Redisedge { .. } => Some(redisedge::routes),
+            DialectConfig::Deepvision { .. } => Some(deepvision::routes),
             _ => None,
         }
     }
@@ -312,7 +313,7 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
             renewals.push(Renewal::new(&port, move |config| page_of(config, &entry)));
         }
         let metrics = handle.port_metrics(port.name());
-        let guard = Guard::new(&port, Arc::clone(&access), metrics.clone(), web_needs);
+        let guard = Guard::new(&port, Arc::clone(&access), metrics.clone(), page_needs);
         let routes = routes(handle.clone(), at, ending.clone());
         servers.spawn(port.answer(guard.protect(routes), metrics, ending.clone()));
     }
