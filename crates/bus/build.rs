@@ -1,12 +1,12 @@
-//! Makes Rust of `proto/omma/v1`, in pure Rust: building Omma needs no `protoc`.
+//! Makes Rust of the messages in `proto/`, in pure Rust: building Omma needs no `protoc`.
 
 use std::error::Error;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
-    println!("cargo::rerun-if-changed={}", root.join("omma").display());
-    let mut files = Vec::new();
+    println!("cargo::rerun-if-changed={}", root.display());
+    let mut files = vec![root.join("chrysalis/video_streaming.proto")];
     for entry in std::fs::read_dir(root.join("omma/v1"))? {
         files.push(entry?.path());
     }

@@ -22,6 +22,7 @@ mod guard;
 mod live;
 mod params;
 mod port;
+mod redisedge;
 mod rest;
 mod server;
 mod socket;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
-use omma_engine::config::{Listener, TlsConfig};
+use omma_engine::config::{DialectConfig, Listener, PublishConfig, TlsConfig};
 use omma_engine::{Config, Handle};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -26,7 +26,7 @@ use crate::guard::{Guard, chrysalis_needs, grpc_needs, web_needs};
 use crate::port::{Port, is_protected};
 use crate::rest::{annotations, cameras, counts, events, recordings, setup, system};
 use crate::tls::{Protocol, Tls};
-use crate::{live, socket, status_page};
+use crate::{live, redisedge, socket, status_page};
 
 /// WebSockets at a time.
 const MAX_SOCKETS: u32 = 128;
@@ -179,12 +179,45 @@ fn web_routes(app: App) -> Router {
         .with_state(app)
 }
 
+/// The page of a camera that is published in another system's format.
+struct DialectPage {
+    port: Port,
+    /// Which entry of the configuration's `publish`.
+    at: usize,
+    routes: fn(Handle, usize, Ending) -> Router,
+}
+
+impl DialectPage {
+    /// The routes of the page that `dialect` has; none where it has no page.
+    fn routes_of(dialect: &DialectConfig) -> Option<fn(Handle, usize, Ending) -> Router> {
+        match dialect {
+            DialectConfig::Redisedge { .. } => Some(redisedge::routes),
+            _ => None,
+        }
+    }
+
+    /// Listens for all entries of `config` that have a page.
+    async fn open_all(config: &Config) -> Result<Vec<Self>, ServeError> {
+        let mut pages = Vec::new();
+        for (at, entry) in config.publish.iter().enumerate() {
+            let routes = Self::routes_of(&entry.dialect);
+            if let (Some(listener), Some(routes)) = (&entry.page, routes) {
+                let port = Port::open("publish", listener, &config.tokens, Protocol::Http1).await?;
+                tracing::info!(camera = %entry.camera, url = port.url(), "page is ready");
+                pages.push(Self { port, at, routes });
+            }
+        }
+        Ok(pages)
+    }
+}
+
 /// All ports of a configuration, listened on. Nobody is answered before [`serve`].
 pub struct Ports {
     http: Port,
     chrysalis: Option<Port>,
     /// With whether a camera's name that there is not is a mistake.
     grpc: Option<(Port, bool)>,
+    pages: Vec<DialectPage>,
     conf: Conf,
     data_dir: PathBuf,
 }
@@ -211,8 +244,9 @@ impl Ports {
             }
             None => None,
         };
+        let pages = DialectPage::open_all(config).await?;
         let (conf, data_dir) = (Conf::default(), config.data_dir.clone());
-        Ok(Self { http, grpc, chrysalis, conf, data_dir })
+        Ok(Self { http, grpc, chrysalis, pages, conf, data_dir })
     }
 
     /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
@@ -224,6 +258,11 @@ impl Ports {
     /// The one for programs that were written for video-edge-ai-proxy.
     pub fn chrysalis(&self) -> Option<&Port> {
         self.chrysalis.as_ref()
+    }
+
+    /// The pages of other systems, in the order of the configuration's `publish`.
+    pub fn pages(&self) -> impl Iterator<Item = &Port> {
+        self.pages.iter().map(|page| &page.port)
     }
 
     /// The one for people.
@@ -256,8 +295,17 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
-    let Ports { http, grpc, chrysalis: chrysalis_port, conf, data_dir } = ports;
+    let Ports { http, grpc, chrysalis: chrysalis_port, pages, conf, data_dir } = ports;
     renewals.push(Renewal::new(&http, |config| Some(&config.http)));
+    for DialectPage { port, at, routes } in pages {
+        if let Some(entry) = config.publish.get(at).cloned() {
+            renewals.push(Renewal::new(&port, move |config| page_of(config, &entry)));
+        }
+        let metrics = handle.port_metrics(port.name());
+        let guard = Guard::new(&port, Arc::clone(&access), metrics.clone(), web_needs);
+        let routes = routes(handle.clone(), at, ending.clone());
+        servers.spawn(port.answer(guard.protect(routes), metrics, ending.clone()));
+    }
     let metrics = handle.port_metrics(http.name());
     let guard = Guard::new(&http, Arc::clone(&access), metrics.clone(), web_needs);
     servers.spawn(http.answer(guard.protect(web_routes(app)), metrics, ending.clone()));
@@ -296,12 +344,22 @@ struct Renewal {
     section: &'static str,
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
-    listener: fn(&Config) -> Option<&Listener>,
+    listener: Box<dyn Fn(&Config) -> Option<&Listener> + Send + Sync>,
+}
+
+/// The page of `entry` as `config` has it.
+fn page_of<'a>(config: &'a Config, entry: &PublishConfig) -> Option<&'a Listener> {
+    let same = |other: &&PublishConfig| other.camera == entry.camera && other.name == entry.name;
+    config.publish.iter().find(same)?.page.as_ref()
 }
 
 impl Renewal {
-    fn new(port: &Port, listener: fn(&Config) -> Option<&Listener>) -> Self {
-        Self { section: port.name(), address: port.address(), tls: port.tls(), listener }
+    fn new(
+        port: &Port,
+        listener: impl Fn(&Config) -> Option<&Listener> + Send + Sync + 'static,
+    ) -> Self {
+        let (section, address, tls) = (port.name(), port.address(), port.tls());
+        Self { section, address, tls, listener: Box::new(listener) }
     }
 
     /// Whether this port would let in everybody if there were no tokens.

@@ -24,6 +24,11 @@ mod webhook;
 pub mod proto {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
     include!(concat!(env!("OUT_DIR"), "/omma.v1.rs"));
+
+    /// Those of video-edge-ai-proxy.
+    pub mod chrysalis {
+        include!(concat!(env!("OUT_DIR"), "/chrys.cloud.videostreaming.v1beta1.rs"));
+    }
 }
 
 pub use broker::{Broker, BrokerAddress, BrokerKind, BrokerTls, RedisMode};

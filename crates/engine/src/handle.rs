@@ -16,6 +16,7 @@ use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
 use crate::overlay::Overlay;
 use crate::pass_through::PassThroughStatus;
+use crate::publish::{PageView, PublicationStatus};
 use crate::record::{RecordingStatus, Recordings};
 use crate::shared::Shared;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
@@ -134,6 +135,17 @@ impl Handle {
             Ok(main) => (main.info(), main.ring_report()),
             Err(_paused) => (None, RingReport::default()),
         })
+    }
+
+    /// How publishing cameras in other systems' formats does.
+    pub fn publications(&self) -> Vec<PublicationStatus> {
+        self.shared.publishers.status()
+    }
+
+    /// The page of the entry that stands at `at` in the configuration's `publish`, from now on;
+    /// none where it has none.
+    pub fn publication_page(&self, at: usize) -> Option<PageView> {
+        self.shared.publishers.page(at)
     }
 
     /// What other programs found out, on its way to a webhook.

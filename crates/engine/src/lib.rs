@@ -26,6 +26,7 @@ mod pacer;
 mod pass_through;
 mod pipeline;
 mod pool;
+mod publish;
 mod record;
 mod scene;
 mod schedule;
@@ -48,6 +49,7 @@ pub use models::Models;
 pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::Pipeline;
+pub use publish::{PageView, PublicationState, PublicationStatus};
 pub use record::{
     CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
     RecordingStatus, Recordings, Timeline, Trouble,

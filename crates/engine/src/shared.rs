@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
 use crate::snapshot::Snapshots;
 use crate::status::Message;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) upkeep: Upkeep,
     pub(crate) annotations: Annotations,
     pub(crate) forgetting: Option<Forgetting>,
+    pub(crate) publishers: Publishers,
 }
 
 impl Shared {

@@ -196,6 +196,60 @@ impl Refusal {
     }
 }
 
+/// Why a picture or an analysis was not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublishDrop {
+    /// A newer one came before the broker had taken the last.
+    Slow,
+    /// The broker is away.
+    Away,
+    /// By the dialect's own rule.
+    LeftOut,
+    /// It could not be made, or the broker did not take it.
+    Failed,
+}
+
+impl PublishDrop {
+    const ALL: [Self; 4] = [Self::Slow, Self::Away, Self::LeftOut, Self::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Away => "away",
+            Self::LeftOut => "left_out",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The metrics of a camera that is published in another system's format.
+#[derive(Clone)]
+pub(crate) struct PublishMetrics {
+    pub(crate) frames: Counter,
+    pub(crate) bytes: Counter,
+    pub(crate) analyses: Counter,
+    pub(crate) up: Gauge,
+    dropped: [Counter; PublishDrop::ALL.len()],
+    analyses_dropped: [Counter; PublishDrop::ALL.len()],
+    telemetry: Arc<Telemetry>,
+}
+
+impl PublishMetrics {
+    pub(crate) fn drop_frames(&self, reason: PublishDrop, count: u64) {
+        self.dropped[reason as usize].increment(count);
+    }
+
+    pub(crate) fn drop_analyses(&self, reason: PublishDrop, count: u64) {
+        self.analyses_dropped[reason as usize].increment(count);
+    }
+
+    /// Sets a figure that a dialect's dashboards ask for under a name of their own.
+    pub(crate) fn figure(&self, name: &'static str, camera: &str, value: f64) {
+        let key = Key::from_parts(name, vec![Label::new("camera", camera.to_owned())]);
+        self.telemetry.recorder.register_gauge(&key, &METADATA).set(value);
+    }
+}
+
 /// The metrics of annotations and their delivery.
 #[derive(Clone)]
 pub(crate) struct AnnotationMetrics {
@@ -293,6 +347,37 @@ impl Telemetry {
                 let key = Key::from_parts("omma_annotations_refused_requests_total", labels);
                 self.recorder.register_counter(&key, &METADATA)
             }),
+        }
+    }
+
+    /// Of a camera that is published in the format that the configuration calls `dialect`.
+    pub(crate) fn publication(
+        self: &Arc<Self>,
+        camera: &CameraId,
+        dialect: &'static str,
+    ) -> PublishMetrics {
+        let counter = |name: &'static str, reason: Option<&'static str>| {
+            let mut labels = vec![
+                Label::new("camera", camera.as_str().to_owned()),
+                Label::new("dialect", dialect),
+            ];
+            labels.extend(reason.map(|reason| Label::new("reason", reason)));
+            self.recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
+        };
+        let labels =
+            vec![Label::new("camera", camera.as_str().to_owned()), Label::new("dialect", dialect)];
+        PublishMetrics {
+            frames: counter("omma_publish_frames_total", None),
+            bytes: counter("omma_publish_bytes_total", None),
+            analyses: counter("omma_publish_analyses_total", None),
+            up: self
+                .recorder
+                .register_gauge(&Key::from_parts("omma_publish_up", labels), &METADATA),
+            dropped: PublishDrop::ALL
+                .map(|r| counter("omma_publish_dropped_total", Some(r.as_str()))),
+            analyses_dropped: PublishDrop::ALL
+                .map(|r| counter("omma_publish_analyses_dropped_total", Some(r.as_str()))),
+            telemetry: Arc::clone(self),
         }
     }
 
@@ -438,6 +523,12 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_crossings_total", "crossings of a line since the start of the process");
     counter("omma_port_refused_total", "connections and requests not let through, by reason");
     gauge("omma_port_connections", None, "connections that stand now");
+    counter("omma_publish_frames_total", "pictures written in another system's format");
+    counter("omma_publish_bytes_total", "bytes of these pictures");
+    counter("omma_publish_analyses_total", "analyses written in another system's format");
+    counter("omma_publish_dropped_total", "pictures not written, by reason");
+    counter("omma_publish_analyses_dropped_total", "analyses not written, by reason");
+    gauge("omma_publish_up", None, "1 while the broker takes what is written");
     counter("omma_annotations_received_total", "annotations accepted");
     counter(
         "omma_annotations_refused_requests_total",

@@ -18,6 +18,7 @@ use crate::handle::Handle;
 use crate::models::Models;
 use crate::overlay::Overlay;
 use crate::pool::Pool;
+use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::snapshot::Snapshots;
@@ -71,6 +72,7 @@ impl Engine {
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
         let forgetting = Forgetting::start(store.clone(), overlay.file.events_keep);
+        let publishers = Publishers::new(&overlay.config.publish, &telemetry);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
@@ -85,10 +87,12 @@ impl Engine {
             upkeep,
             annotations,
             forgetting,
+            publishers,
         });
         for camera in cameras {
             start_camera(&shared, camera, None).await?;
         }
+        shared.publishers.start(&shared);
         load_models(&shared)?;
         Ok(Self { shared })
     }
@@ -102,6 +106,7 @@ impl Engine {
     /// their way are stored.
     pub async fn stop(self) {
         let shared = Arc::clone(&self.shared);
+        shared.publishers.stop();
         let stopping = tokio::task::spawn_blocking(move || {
             let cameras = std::mem::take(&mut *shared.cameras.write());
             for camera in cameras.values() {

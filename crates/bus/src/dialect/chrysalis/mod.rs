@@ -1,0 +1,31 @@
+//! The keys of video-edge-ai-proxy in Redis, between its server and the workers of its cameras.
+//!
+//! ```text
+//! <device>                    stream of decoded pictures, while somebody asks for them
+//! last_access_time_<device>   hash whose `last_query` says when somebody asked last
+//! is_key_frame_only_<device>  whether only keyframes are wanted
+//! in_memory_queue_<device>    stream of compressed packets
+//! memory_iframe_list_<device> stream with an entry before each keyframe of those
+//! codec_video_info<device>    what the packets are of
+//! ```
+//! Requests on `memory_buffer_channel` are not answered: that needs a decoder beside the
+//! packets, and the server's own gRPC answers from the camera's ring instead.
+
+mod live;
+mod packets;
+mod reader;
+mod wire;
+
+pub use live::Live;
+pub use packets::Packets;
+pub use reader::Reader;
+
+/// Pictures that the live stream keeps where nothing else is said.
+const KEEP: u64 = 10;
+
+/// Nobody is there who asked longer ago than this, in milliseconds.
+const FRESH_MILLIS: i64 = 10_000;
+
+fn last_access(device: &str) -> String {
+    format!("last_access_time_{device}")
+}
