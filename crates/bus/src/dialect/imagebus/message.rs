@@ -7,10 +7,10 @@ use chrono::{DateTime, Datelike as _, Local, NaiveDate, NaiveDateTime, Timelike 
 use omma_types::WallTime;
 
 /// Deeper nesting is not read: imagebus's own programs nest three levels.
-pub const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 
 /// More objects in one picture are not read.
-pub const MAX_DETAILS: usize = 4096;
+pub(super) const MAX_DETAILS: usize = 4096;
 
 /// What was found in a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,14 +85,14 @@ impl Message {
 }
 
 /// What the clock on the wall here shows at `time`.
-pub fn local(time: WallTime) -> NaiveDateTime {
+pub(super) fn local(time: WallTime) -> NaiveDateTime {
     DateTime::from_timestamp_micros(time.as_micros())
         .map_or(NaiveDateTime::MIN, |utc| utc.with_timezone(&Local).naive_local())
 }
 
 /// A `datetime.datetime` as Python's pickle keeps it: year (2 bytes), month, day, hour,
 /// minute, second, microsecond (3 bytes).
-pub fn to_ten_bytes(time: NaiveDateTime) -> Option<[u8; 10]> {
+pub(super) fn to_ten_bytes(time: NaiveDateTime) -> Option<[u8; 10]> {
     let small = |value: u32| u8::try_from(value).ok();
     let [high, low] = u16::try_from(time.year()).ok()?.to_be_bytes();
     let [_, a, b, c] = (time.nanosecond() / 1000).min(999_999).to_be_bytes();
@@ -104,7 +104,7 @@ pub fn to_ten_bytes(time: NaiveDateTime) -> Option<[u8; 10]> {
 
 /// The time of such bytes. The highest bit of the month tells which of two equal times in the
 /// night when clocks are set back; that is of no interest.
-pub fn from_ten_bytes(bytes: &[u8]) -> Option<NaiveDateTime> {
+pub(super) fn from_ten_bytes(bytes: &[u8]) -> Option<NaiveDateTime> {
     let &[high, low, month, day, hour, minute, second, a, b, c] = bytes else { return None };
     let date = NaiveDate::from_ymd_opt(
         u16::from_be_bytes([high, low]).into(),
