@@ -14,6 +14,9 @@ const CELLS: usize = 5;
 /// Luma columns and rows of a cell, at least.
 const SMALLEST_CELL: usize = 8;
 
+/// Bits behind the point of means that are blended.
+const FRACTION: u32 = 16;
+
 /// How something is made unrecognisable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Redaction {
@@ -119,6 +122,8 @@ struct Grid {
     rows: usize,
     means: Vec<u32>,
     counts: Vec<u32>,
+    /// The means on their way from one row of cells to the next.
+    blended: Vec<i32>,
 }
 
 impl Grid {
@@ -157,21 +162,39 @@ impl Grid {
     }
 
     /// Between the middles of the cells the means flow into each other (bilinear).
-    fn paint_smooth(&self, area: &mut Area<'_>) {
+    fn paint_smooth(&mut self, area: &mut Area<'_>) {
+        let mut blended = std::mem::take(&mut self.blended);
+        blended.clear();
+        blended.resize(self.columns, 0);
         let double = 2 * self.cell as u32;
-        let mut blended = vec![0u32; self.columns];
         for (y, line) in area.lines().enumerate() {
             let (above, below, weight) = neighbours(y, self.cell);
             let (above, below) = (self.row(above), self.row(below));
             for ((out, &a), &b) in blended.iter_mut().zip(above).zip(below) {
-                *out = a * (double - weight) + b * weight;
+                let sum = u64::from(a * (double - weight) + b * weight);
+                *out = ((sum << FRACTION) / u64::from(double)) as i32;
             }
-            for (x, sample) in line.iter_mut().enumerate() {
-                let (left, right, weight) = neighbours(x, self.cell);
-                let last = self.columns - 1;
-                let (a, b) = (blended[left.min(last)], blended[right.min(last)]);
-                let sum = a * (double - weight) + b * weight;
-                *sample = (sum / (double * double)) as u8;
+            self.paint_line(line, &blended);
+        }
+        self.blended = blended;
+    }
+
+    /// One line between the middles of `means`, which are in parts of `1 << FRACTION`.
+    fn paint_line(&self, line: &mut [u8], means: &[i32]) {
+        let Some((&first, &last)) = means.first().zip(means.last()) else { return };
+        let half = (self.cell / 2).min(line.len());
+        let (head, rest) = line.split_at_mut(half);
+        head.fill((first >> FRACTION) as u8);
+        let rights = means.iter().skip(1).chain(std::iter::repeat(&last));
+        let steps = 2 * self.cell as i32;
+        for ((samples, &a), &b) in rest.chunks_mut(self.cell).zip(means).zip(rights) {
+            // Rounded towards zero, so that no sum goes beyond `b`.
+            let slope = (b - a) / steps;
+            // A middle lies between two samples, or on one.
+            let mut value = a + if self.cell.is_multiple_of(2) { slope } else { 0 };
+            for sample in samples {
+                *sample = (value >> FRACTION) as u8;
+                value += 2 * slope;
             }
         }
     }
@@ -243,6 +266,19 @@ mod tests {
             }
             assert_eq!(a.view().y.data(), b.view().y.data());
         }
+    }
+
+    #[test]
+    fn blur_flows_from_cell_to_cell_and_never_beyond() {
+        let mut image = YuvImage::black(Size::new(160, 160), ColorRange::Full, ColorMatrix::Bt601);
+        for (index, sample) in image.planes_mut()[0].iter_mut().enumerate() {
+            *sample = if index % 160 < 64 { 0 } else { 255 };
+        }
+        image.redact(&[Rect::new(0.0, 0.0, 1.0, 1.0)], 0.0, Redaction::Blur);
+        let row = image.view().y.row(80);
+        assert!(row.windows(2).all(|pair| pair[0] <= pair[1]), "{row:?}");
+        assert!(row.windows(2).all(|pair| pair[1] - pair[0] <= 255 / 30), "{row:?}");
+        assert_eq!((row[0], row[159]), (0, 255));
     }
 
     proptest! {

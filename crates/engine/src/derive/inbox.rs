@@ -28,6 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// An analysis may come before its picture by no more than this.
 const AHEAD: Duration = Duration::from_secs(1);
 
+/// Pictures that wait twice as long as they may are lost: drawing and encoding can't keep up,
+/// and must not lag further and further behind. This is how long they may wait where nothing
+/// is hidden.
+const USUAL_WAIT: Duration = Duration::from_millis(500);
+
 /// Pictures and analyses of the other camera.
 pub(crate) struct Inbox {
     state: Mutex<State>,
@@ -138,6 +143,14 @@ impl State {
         Some((first.picture, cover))
     }
 
+    fn is_too_much(&self, now: Instant) -> bool {
+        let may_wait = self.secret.as_ref().map_or(USUAL_WAIT, |secret| secret.patience);
+        let waits = self.waiting.front().map(|first| now.saturating_duration_since(first.came));
+        self.waiting.len() > WAITING
+            || self.bytes > WAITING_BYTES
+            || waits.is_some_and(|waits| waits > may_wait * 2)
+    }
+
     fn pop(&mut self) -> Option<Waiting> {
         let first = self.waiting.pop_front()?;
         self.bytes -= first.bytes;
@@ -167,12 +180,10 @@ impl Consumer for Intake {
             }
         }
         state.newest = Some((stamp.seq, at));
-        let waiting = Waiting { picture: picture.clone(), at, came: Instant::now(), bytes };
-        state.waiting.push_back(waiting);
+        let now = Instant::now();
+        state.waiting.push_back(Waiting { picture: picture.clone(), at, came: now, bytes });
         state.bytes += bytes;
-        while state.waiting.len() > 1
-            && (state.waiting.len() > WAITING || state.bytes > WAITING_BYTES)
-        {
+        while state.waiting.len() > 1 && state.is_too_much(now) {
             lost += usize::from(state.pop().is_some());
         }
         drop(state);

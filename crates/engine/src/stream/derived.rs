@@ -215,7 +215,7 @@ impl Studio {
                 let options = LiveOptions {
                     frame_rate: self.rate,
                     keyframes: KEYFRAMES,
-                    preset: "superfast",
+                    preset: "ultrafast",
                 };
                 let view = self.canvas.view();
                 let encoder = LiveEncoder::new(self.camera.as_str(), &view, &options)?;
