@@ -7,7 +7,6 @@ pub mod chrysalis;
 mod clock;
 pub mod deepvision;
 pub mod imagebus;
-pub mod imagebus;
 mod jpeg;
 mod link;
 pub mod omma;
