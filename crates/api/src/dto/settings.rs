@@ -49,6 +49,10 @@ pub struct CameraSettingsDto {
     pub record: Option<RecordSettingsDto>,
     /// Where its stream is passed on to; nowhere if left out.
     pub pass_through: Option<PassThroughSettingsDto>,
+    /// What of its pictures goes onto the bus, in place of what holds for all cameras.
+    pub frames: Option<FramesSettingsDto>,
+    /// What is hidden where its `url` is `redacted:` and another camera.
+    pub redact: Option<RedactSettingsDto>,
     /// Lines whose crossings are counted, by name.
     pub lines: Option<BTreeMap<String, LineSettingsDto>>,
     /// Zones whose visits are counted, by name.
@@ -122,6 +126,39 @@ pub struct PassThroughSettingsDto {
     /// Whether it begins with the camera, not only when somebody asks.
     #[schema(example = false)]
     pub start: Option<bool>,
+}
+
+/// What of a camera's pictures goes onto the bus.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FramesSettings)]
+pub struct FramesSettingsDto {
+    /// `packets`: as the camera sends them; `jpeg`; or `none`.
+    #[schema(example = "jpeg")]
+    pub form: String,
+    /// Of JPEG, 1 to 100; 80 if left out.
+    #[schema(example = 80)]
+    pub quality: Option<u8>,
+    /// JPEGs a second at most, 1 to 60; 10 if left out.
+    #[schema(example = 10)]
+    pub fps: Option<u8>,
+}
+
+/// What is hidden.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RedactSettings)]
+pub struct RedactSettingsDto {
+    /// Classes that are hidden; everything that is found if left out.
+    #[schema(example = json!(["person"]))]
+    pub classes: Option<Vec<String>>,
+    /// `black` (the default), `blur` or `pixelate`.
+    #[schema(example = "blur")]
+    pub style: Option<String>,
+    /// Boxes grow by this part of their size on each side, 0 to 2; 0.15 if left out.
+    #[schema(example = 0.15)]
+    pub margin: Option<f32>,
+    /// How long before and after it was found something stays hidden; `1s` if left out.
+    #[schema(example = "1s")]
+    pub hold: Option<String>,
 }
 
 /// A line whose crossings are counted.

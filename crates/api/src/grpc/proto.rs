@@ -2,7 +2,6 @@
 
 #![expect(
     unreachable_pub,
-    clippy::all,
     clippy::allow_attributes_without_reason,
     clippy::too_many_lines,
     reason = "generated code; documented in proto/"

@@ -246,7 +246,6 @@ cameras:
 publish:
   - { camera: door, to: 'redis://r:6379', dialect: redisedge, adaptive: true, page: {} }
   - { camera: door, to: 'redis://r:6379/1', dialect: deepvision, series: 'redis://ts:6379', reference: own }
-  - { camera: door, to: 'kafka://k:9092', dialect: imagebus, every: 10, topics: { source: IN } }
 sinks:
   - { name: shop, to: 'https://shop.example/in', secret: '${PASSWORD}', kinds: [line_crossed] }
   - { name: home, to: 'mqtt://u:${PASSWORD}@m/house', home_assistant: true, cameras: [door] }
@@ -262,7 +261,7 @@ fn brokers_dialects_and_sinks_are_understood() {
     assert_eq!(config.cameras[0].frames, Some(FrameTopic::None));
     let detect = config.cameras[0].detect.as_ref().unwrap();
     assert_eq!(detect.detector, Detector::Bus("mine".to_owned()));
-    let [redisedge, deepvision, imagebus] = config.publish.as_slice() else { panic!("three") };
+    let [redisedge, deepvision] = config.publish.as_slice() else { panic!("two") };
     assert_eq!(redisedge.name, "camera:0");
     assert_eq!(redisedge.page.as_ref().unwrap().address.port(), 5000);
     let DialectConfig::Deepvision { reference, series, .. } = &deepvision.dialect else {
@@ -270,9 +269,6 @@ fn brokers_dialects_and_sinks_are_understood() {
     };
     assert_eq!(*reference, Reference::Own);
     assert_eq!(series.as_ref().unwrap().hosts, [("ts".to_owned(), 6379)]);
-    let DialectConfig::Imagebus(options) = &imagebus.dialect else { panic!("imagebus") };
-    assert_eq!((options.every, options.source.as_deref()), (10, Some("IN")));
-    assert_eq!((&options.analysis, options.embed_original), (&None, false));
     let [shop, home] = config.sinks.as_slice() else { panic!("two") };
     assert!(matches!(&shop.target, SinkTarget::Webhook { secret: Some(_), .. }));
     let SinkTarget::Broker { name, home_assistant, .. } = &home.target else { panic!("mqtt") };
@@ -310,6 +306,10 @@ fn what_would_go_wrong_on_a_bus_is_refused_with_its_place() {
         (
             with("publish:\n  - { camera: door, to: 'redis://r', dialect: redisedge, every: 3 }\n"),
             "`every` is an option of `imagebus`, not of `redisedge`",
+        ),
+        (
+            with("publish:\n  - { camera: door, to: 'kafka://k', dialect: imagebus }\n"),
+            "not be written for it yet",
         ),
         (with("bus: 'mqtt://m'\n"), "the bus needs Redis or Kafka"),
         (with("models: { mine: { bus: true } }\n"), "but there is no bus"),

@@ -87,13 +87,13 @@ impl Pending {
         if self.seen.len() >= MAX_SEEN {
             self.seen.pop_front();
         }
-        self.seen.push_back(seen.clone());
+        self.seen.push_back(seen);
         let mut ready = Vec::new();
         for picture in std::mem::take(&mut self.waiting) {
             if picture.stamp.wall > wall {
                 self.waiting.push_back(picture);
             } else if wall.since(picture.stamp.wall) <= HOLD {
-                ready.push(self.join(picture, seen.clone()));
+                ready.extend(self.seen.back().cloned().map(|seen| self.join(picture, seen)));
             } else {
                 self.lost += 1;
             }

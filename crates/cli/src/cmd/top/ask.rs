@@ -127,9 +127,9 @@ fn roots(file: &Path) -> anyhow::Result<RootCerts> {
     let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
-        match item.with_context(|| format!("{} is no PEM file", file.display()))? {
-            PemItem::Certificate(certificate) => certificates.push(certificate),
-            _ => {}
+        let item = item.with_context(|| format!("{} is no PEM file", file.display()))?;
+        if let PemItem::Certificate(certificate) = item {
+            certificates.push(certificate);
         }
     }
     if certificates.is_empty() {

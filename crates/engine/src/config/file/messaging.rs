@@ -270,6 +270,13 @@ impl Check<'_> {
         let camera = self.known_camera(&file.camera, cameras)?;
         let broker = self.broker(&file.to, file.tls.as_ref())?;
         let dialect = self.dialect(file)?;
+        if let DialectConfig::Imagebus(_) = dialect {
+            return Err(self.wrong(
+                file.dialect.referenced,
+                "cameras can be read from imagebus (`url: kafka+imagebus://host/TOPIC`), but not \
+                 be written for it yet",
+            ));
+        }
         let needs = match dialect {
             DialectConfig::Omma(_) => broker.kind,
             DialectConfig::Imagebus(_) => BrokerKind::Kafka,
