@@ -10,7 +10,7 @@ purpose=${1:?usage: tools/setup.sh build|test|bench}
 build_packages=(
   build-essential clang libclang-dev pkg-config
   libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev
-  libswresample-dev libswscale-dev libturbojpeg0-dev
+  libswresample-dev libswscale-dev libturbojpeg0-dev libssl-dev zlib1g-dev
 )
 test_packages=(
   chromium curl ffmpeg nginx-light libnginx-mod-rtmp openssl python3-venv
@@ -82,6 +82,18 @@ install_grpc() {
     echo "setup: gRPC for Python cannot be had here; its tests will be skipped"
 }
 
+# What the programs of other systems are made of, to test that they understand Omma.
+install_dialects() {
+  local python=.setup/dialects/bin/python
+  [ -x $python ] && $python -c 'import cv2, fakeredis, numpy, PIL, redis' 2>/dev/null && return
+  echo "setup: fetching libraries of other systems for Python"
+  rm -rf .setup/dialects
+  python3 -m venv .setup/dialects
+  .setup/dialects/bin/pip install -q redis==8.1.0 opencv-python-headless==5.0.0.93 numpy==2.4.6 \
+    pillow==13.0.0 'fakeredis[probabilistic]==2.40.0' ||
+    echo "setup: libraries of other systems cannot be had here; their tests will be skipped"
+}
+
 # Apache Kafka is a Java program; Maven Central has it with all that it needs.
 kafka_version=3.9.1
 install_kafka() {
@@ -113,6 +125,7 @@ case "$purpose" in
   test)
     install_packages "${test_packages[@]}"
     install_grpc
+    install_dialects
     install_kafka
     ;;
   bench)

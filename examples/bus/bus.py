@@ -28,6 +28,8 @@ def messages():
         Frame = importlib.import_module("omma.v1.frame_pb2").Frame
         Analysis = importlib.import_module("omma.v1.analysis_pb2").Analysis
         Event = importlib.import_module("omma.v1.event_pb2").Event
+        DetectRequest = importlib.import_module("omma.v1.detect_pb2").DetectRequest
+        DetectResponse = importlib.import_module("omma.v1.detect_pb2").DetectResponse
         frame = importlib.import_module("omma.v1.frame_pb2")
         kept = folder  # the folder lives as long as the classes
 

@@ -61,15 +61,16 @@ fn reader(server: &RedisServer) -> Reader {
     Reader::new(&BrokerAddress::parse(&url).expect("an address"), "theirs").expect("a Redis")
 }
 
-/// Python with what DeepVision's programs use: `$OMMA_PYTHON`, else `python3`. None, with the
-/// reason printed, where it lacks something.
+/// Python with what DeepVision's programs use: `$OMMA_DIALECT_PYTHON`, else what
+/// `tools/setup.sh test` made. None, with the reason printed, where it lacks something.
 fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("OMMA_PYTHON").unwrap_or_else(|| "python3".into());
+    let set_up = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.setup/dialects/bin/python");
+    let python = std::env::var_os("OMMA_DIALECT_PYTHON").map_or(set_up, PathBuf::from);
     let tried = Command::new(&python).args(["-c", "import cv2, numpy, redis"]).output();
     match tried {
-        Ok(output) if output.status.success() => Some(python.into()),
+        Ok(output) if output.status.success() => Some(python),
         _ => {
-            skipped("no Python with redis, numpy and opencv (set OMMA_PYTHON to one)");
+            skipped("no Python with redis, numpy and opencv (set OMMA_DIALECT_PYTHON)");
             None
         }
     }

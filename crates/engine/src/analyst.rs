@@ -274,6 +274,7 @@ impl Analyst {
         drop(waiting);
         if left_out.is_some() {
             self.count_drop(Dropped::NoAnswer);
+            self.fail(NO_ANSWER);
         }
         if let Err(reason) = remote.ask(&self.camera, &self.detect, request, picture) {
             self.fail(&reason);

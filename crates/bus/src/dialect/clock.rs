@@ -8,11 +8,13 @@ use omma_types::{FrameStamp, MediaTime, Size, WallSource, WallTime};
 pub(super) struct StreamClock {
     begin: Option<WallTime>,
     last: (u64, MediaTime),
+    /// By its sender's clock.
+    last_wall: WallTime,
 }
 
 impl StreamClock {
     /// The stamp of the next picture, and whether a stream begins with it: the first one does,
-    /// and one whose number or time is not behind the last.
+    /// and one whose number is not behind the last, or whose time is before it.
     pub(super) fn stamp(&mut self, seq: u64, wall: WallTime, size: Size) -> (FrameStamp, bool) {
         let since = |begin: WallTime| {
             MediaTime::from_nanos(
@@ -20,7 +22,7 @@ impl StreamClock {
             )
         };
         let (last_seq, last) = self.last;
-        let is_start = self.begin.is_none_or(|begin| seq <= last_seq || since(begin) < last);
+        let is_start = self.begin.is_none() || seq <= last_seq || wall < self.last_wall;
         let media = if is_start {
             self.begin = Some(wall);
             MediaTime::ZERO
@@ -30,6 +32,7 @@ impl StreamClock {
             self.begin.map_or(next, since).max(next)
         };
         self.last = (seq, media);
+        self.last_wall = wall;
         (FrameStamp { seq, media, wall, wall_source: WallSource::Arrival, size }, is_start)
     }
 
@@ -44,6 +47,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn pictures_of_one_millisecond_follow_each_other() {
+        let mut clock = StreamClock::default();
+        let wall = WallTime::from_millis(1_700_000_000_000);
+        let starts: Vec<bool> =
+            (0..5).map(|seq| clock.stamp(seq, wall, Size::new(2, 2)).1).collect();
+        assert_eq!(starts, [true, false, false, false, false]);
+    }
 
     proptest! {
         #[test]

@@ -229,7 +229,6 @@ publish:
   - { camera: door, to: 'redis://:geheim@h/1', dialect: redisedge, adaptive: true, series: none, page: {} }
   - { camera: yard, to: 'redis://h', dialect: deepvision, as: 'cam 1', series: 'redis://u:geheim@z', reference: own, messages: false, score: 0.3, tail: 5, fps: 2.5, quality: 60, keep: 9 }
   - { camera: yard, to: 'redis://c', dialect: chrysalis, in_memory: 7 }
-  - { camera: yard, to: 'kafkas://u:geheim@k?mechanism=scram-sha-256', dialect: imagebus, generation: msgpack, every: 3, topics: { source: s }, redact: [car], embed_original: true, max_size: 2MB }
 sinks:
   - { name: hook, to: 'https://u:geheim@h/x?token=geheim', key: k, secret: geheim, kinds: [zone_left], cameras: [door], batch: 7, interval: 50ms, attempts: 2 }
   - { name: house, to: 'mqtts://u:geheim@h/site/a', tls: { ca: ca.pem }, home_assistant: ha }
@@ -244,9 +243,10 @@ cameras:
     detect: { model: people, fps: keyframes }
     record: { mode: events, keep: 7d }
     frames: { form: none }
-    redact: { classes: [face], style: blur, margin: 0.25, hold: 2s }
     lines: { kerb: { from: [0.05, 0.7], to: [0.95, 0.7] } }
   yard: { url: yard.mp4 }
+  hall: { url: hall.mp4, detect: { model: people } }
+  safe: { url: 'redacted:hall', redact: { classes: [person], style: blur, margin: 0.25, hold: 2s } }
   shed: { url: shed.mp4 }
 "#;
 

@@ -104,7 +104,7 @@ impl Reader {
 
     /// Counts a message that is no picture, and says so of the first.
     fn complain(&mut self, reason: String) {
-        super::count_dropped(&self.stream, "payload", 1);
+        super::note_left_out(&self.stream, "payload", 1);
         self.left_out += 1;
         if !self.complained {
             let error = BusError::Payload { topic: self.stream.clone(), reason };

@@ -226,7 +226,7 @@ impl Messages {
             match message.ok_or("it has no field `message`").and_then(|bytes| parse(&bytes)) {
                 Ok(notes) => return Ok(notes),
                 Err(reason) => {
-                    super::count_dropped(STREAM, "payload", 1);
+                    super::note_left_out(STREAM, "payload", 1);
                     if !self.complained {
                         tracing::warn!(stream = STREAM, reason, "a message cannot be shown");
                     }

@@ -19,11 +19,7 @@ pub use inlet::Reader;
 pub use messages::{Messages, Note, STREAM as MESSAGE_STREAM, parse as parse_message};
 pub use outlet::{Reference, Settings, USUAL_KEEP, Writer};
 
-/// Counts what is left out of a stream, or was in it and can't be used.
-fn count_dropped(stream: &str, reason: &'static str, count: u64) {
-    metrics::counter!(
-        "omma_bus_drops_total",
-        "dialect" => "deepvision", "topic" => stream.to_owned(), "reason" => reason,
-    )
-    .increment(count);
+/// Notes what is left out of a stream, or was in it and can't be used.
+fn note_left_out(stream: &str, reason: &'static str, count: u64) {
+    tracing::debug!(stream, reason, count, "left out");
 }

@@ -213,7 +213,7 @@ impl Series {
     }
 
     fn count_dropped(&self, commands: usize, reason: &'static str) {
-        super::count_dropped(&self.figures.stream, reason, commands as u64);
+        super::note_left_out(&self.figures.stream, reason, commands as u64);
     }
 }
 

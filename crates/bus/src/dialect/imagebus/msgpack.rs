@@ -13,8 +13,9 @@ use super::message::{Detail, MAX_DETAILS, Message};
 
 const TIMESTAMP: i8 = -1;
 
-/// Deeper nesting is not read; a message needs four levels.
-const MAX_NESTING: usize = 8;
+/// Deeper nesting is not read. A message needs four levels, each of which the reader counts more
+/// than once.
+const MAX_NESTING: usize = 32;
 
 /// What u-msgpack would write.
 pub fn write(message: &Message) -> Vec<u8> {

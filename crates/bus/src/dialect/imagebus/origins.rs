@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(found(WallTime::from_micros(at(99).as_micros() + 20_000)), None);
         assert_eq!(found(at(0)), None, "only the newest are kept");
         assert!(origins.find("yard", at(99)).is_none());
-        let large = Message { image: Some(vec![0; BYTES].into()), ..Message::default() };
+        let large = Message { image: Some(vec![0; BYTES + 1].into()), ..Message::default() };
         origins.keep("door", at(100), large.into());
         assert_eq!((found(at(99)), found(at(100))), (None, Some(0)));
         let small = Message { image: Some(Bytes::from_static(b"x")), ..Message::default() };
