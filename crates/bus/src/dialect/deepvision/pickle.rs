@@ -2,7 +2,7 @@
 //!
 //! A pickle is a program: whoever loads one as Python does runs what its sender wrote. The
 //! reader here knows the few instructions and the four names that a picture needs, and calls
-//! nothing; all else is refused by name. It steps at most [`MOST_STEPS`] times, keeps at most
+//! nothing; all else is refused by name. It steps at most `MOST_STEPS` times, keeps at most
 //! that many values, never recurses, and points into the message instead of copying pixels
 //! (only protocol 2, which writes bytes as text, has to be decoded).
 //!
