@@ -47,7 +47,7 @@ pub use live::LiveView;
 pub use models::Models;
 pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, SavedError};
 pub use record::{
     CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
     RecordingStatus, Recordings, Timeline, Trouble,
