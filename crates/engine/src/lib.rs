@@ -13,6 +13,7 @@ pub mod analyze;
 pub mod annotations;
 mod backoff;
 mod camera;
+pub mod cluster;
 pub mod config;
 mod demand;
 mod error;
