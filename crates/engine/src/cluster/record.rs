@@ -181,7 +181,7 @@ impl Entry {
             return Err(RecordError::new(format!("the node's name has {length} characters")));
         }
         let entry = match record.entry {
-            Some(Form::Alive(form)) => Self::Alive(alive_of(form)?),
+            Some(Form::Alive(form)) => Self::Alive(alive_of(&form)?),
             Some(Form::Claim(form)) => {
                 Self::Claim { camera: camera_of(&form.camera)?, duty: duty_of(form.duty)? }
             }
@@ -214,7 +214,7 @@ fn alive_form(alive: &Alive) -> proto::Alive {
     }
 }
 
-fn alive_of(form: proto::Alive) -> Result<Alive, RecordError> {
+fn alive_of(form: &proto::Alive) -> Result<Alive, RecordError> {
     if form.held.len() > MAX_HOLDS {
         return Err(RecordError::new(format!("it names {} cameras", form.held.len())));
     }
