@@ -159,7 +159,7 @@ proptest! {
         }
         let saved = pipeline.save();
         let mut damaged = saved.clone();
-        *damaged.get_mut(at.index(saved.len())).unwrap() ^= flip;
+        damaged[at.index(saved.len())] ^= flip;
         prop_assert!(pipeline.restore(&damaged).is_err());
         prop_assert!(pipeline.restore(&saved[..keep.index(saved.len())]).is_err());
         prop_assert_eq!(pipeline.save(), saved);
@@ -177,7 +177,7 @@ proptest! {
         let mut forged = first.save();
         for at in [at, more] {
             let place = 12 + at.index(forged.len() - 12);
-            *forged.get_mut(place).unwrap() ^= flip;
+            forged[place] ^= flip;
         }
         let sum = forged[12..].iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
