@@ -41,7 +41,7 @@ pub const MARGIN: Duration = Duration::from_millis(500);
 /// How much of the log must be read by who does not read it from its beginning, before what
 /// the ledger says is what it says to everybody: see [`Ledger::is_settled`]. Logs are kept at
 /// least twice as long.
-pub const SETTLE: Duration = Duration::from_secs(12);
+pub const SETTLE: Duration = Duration::from_secs(15);
 
 /// How long former owners are remembered.
 pub const HISTORY: Duration = Duration::from_secs(120);
