@@ -14,6 +14,7 @@ pub mod annotations;
 mod backoff;
 mod bus;
 mod camera;
+pub mod cluster;
 pub mod config;
 mod demand;
 mod derive;
@@ -54,7 +55,7 @@ pub use live::LiveView;
 pub use models::Models;
 pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, SavedError};
 pub use publish::{PageView, PublicationState, PublicationStatus};
 pub use record::{
     CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,

@@ -2,6 +2,8 @@
 //!
 //! Live cameras and `analyze` share this piece, so that a clip gives the same counts in both.
 
+mod state;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use omma_types::{
     TrackId, TrackState,
 };
 
+pub use state::SavedError;
+
 /// How long a tail hangs behind an object.
 const TAIL_TIME: Duration = Duration::from_secs(3);
 
@@ -20,6 +24,7 @@ const TAIL_POINTS: usize = 48;
 
 /// The stateful end of a camera's way.
 pub struct Pipeline {
+    camera: CameraId,
     tracker: Tracker,
     rules: Rules,
     tails: HashMap<TrackId, Vec<(MediaTime, Point)>>,
@@ -42,7 +47,8 @@ impl Pipeline {
         let tracker = TrackerConfig { high_score: start_score, ..TrackerConfig::default() };
         Ok(Self {
             tracker: Tracker::new(tracker),
-            rules: Rules::new(camera, lines, zones, ids)?,
+            rules: Rules::new(camera.clone(), lines, zones, ids)?,
+            camera,
             tails: HashMap::new(),
             last_frame: None,
         })

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use omma_types::{
     ClassName, EventKind, FrameStamp, MediaTime, Point, Rect, Track, TrackId, WallTime,
 };
+use serde::{Deserialize, Serialize};
 
+use crate::form::{self, SeenForm};
 use crate::geometry::Metric;
 use crate::line::LineState;
 use crate::zone::ZoneState;
@@ -38,7 +40,8 @@ impl Now {
 }
 
 /// An observed box and when that was.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(from = "SeenForm", into = "SeenForm")]
 pub(crate) struct Seen {
     pub(crate) at: Nanos,
     pub(crate) media: MediaTime,
@@ -55,25 +58,29 @@ impl Seen {
 }
 
 /// Which rule, by its place in the list. Lines sort before zones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum RuleIndex {
     Line(usize),
     Zone(usize),
 }
 
 /// An event that has been decided, but not yet told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Draft {
     pub(crate) rule: RuleIndex,
+    #[serde(with = "form::kind")]
     pub(crate) kind: EventKind,
     pub(crate) seen: Seen,
+    #[serde(with = "form::class")]
     pub(crate) class: ClassName,
 }
 
 /// One track's memory.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
+    #[serde(with = "form::track")]
     pub(crate) id: TrackId,
+    #[serde(with = "form::class")]
     pub(crate) class: ClassName,
     /// Whether it has ever been confirmed.
     pub(crate) confirmed: bool,
@@ -84,6 +91,7 @@ pub(crate) struct Entry {
     /// Newest word of the tracker, observation or prediction.
     pub(crate) reported: Nanos,
     /// Newest box, observed or predicted.
+    #[serde(with = "form::rect")]
     pub(crate) predicted: Rect,
     /// Thinned observations, oldest first, without the newest one.
     pub(crate) path: VecDeque<Seen>,
@@ -93,6 +101,7 @@ pub(crate) struct Entry {
     /// of an object that has one.
     pub(crate) held: Vec<Draft>,
     /// The track whose place it may have taken.
+    #[serde(with = "form::maybe_track")]
     pub(crate) predecessor: Option<TrackId>,
     /// What it left open has been ended; nothing has been reported of it since.
     pub(crate) ended: bool,
@@ -118,6 +127,21 @@ impl Entry {
             ended: false,
             handed_over: false,
         }
+    }
+
+    /// Whether rules of so many lines and zones can go on with it when their clock is at
+    /// `clock`.
+    pub(crate) fn is_sound(&self, lines: usize, zones: usize, clock: Nanos) -> bool {
+        let known = |draft: &Draft| match draft.rule {
+            RuleIndex::Line(index) => index < lines,
+            RuleIndex::Zone(index) => index < zones,
+        };
+        self.lines.len() == lines
+            && self.zones.len() == zones
+            && self.lines.iter().all(LineState::is_sound)
+            && self.born <= clock
+            && self.reported <= clock
+            && self.held.iter().all(known)
     }
 
     /// Whether what it does is told at once.

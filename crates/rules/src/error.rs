@@ -1,4 +1,4 @@
-//! Why a line or zone cannot be used: the one error type of this crate.
+//! Why a line, a zone or a saved state cannot be used: the one error type of this crate.
 
 use omma_types::ErrorKind;
 
@@ -76,11 +76,17 @@ pub enum RuleError {
         /// Where it ends.
         second_end: usize,
     },
+    /// A state that no rules come to.
+    #[error("the state of the rules is damaged: start them afresh")]
+    State,
 }
 
 impl RuleError {
-    /// What kind of failure it is: always a mistake in what was asked for.
+    /// What kind of failure it is.
     pub const fn kind(&self) -> ErrorKind {
-        ErrorKind::Invalid
+        match self {
+            Self::State => ErrorKind::Corrupt,
+            _ => ErrorKind::Invalid,
+        }
     }
 }

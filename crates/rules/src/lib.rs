@@ -19,16 +19,19 @@
 mod counts;
 mod entry;
 mod error;
+mod form;
 mod geometry;
 mod handover;
 mod line;
 mod rules;
+mod state;
 mod zone;
 
 pub use counts::{Counts, Crossings, LineCounts, Visits, ZoneCounts};
 pub use error::RuleError;
 pub use line::Line;
 pub use rules::Rules;
+pub use state::RulesState;
 pub use zone::Zone;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@
 //! is nothing, through the line and back around its end remains one crossing.
 
 use omma_types::{ClassName, Point};
+use serde::{Deserialize, Serialize};
 
 use crate::entry::{Nanos, Now, Seen, nanos};
 use crate::error::RuleError;
@@ -140,7 +141,7 @@ impl Line {
 }
 
 /// What one track has to do with one line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LineState {
     /// 1 right, -1 left, 0 not known yet.
     pub(crate) side: i8,
@@ -151,12 +152,18 @@ pub(crate) struct LineState {
     /// When it last changed sides.
     pub(crate) turned: Nanos,
     /// The newest anchor point.
+    #[serde(with = "crate::form::point")]
     pub(crate) point: Point,
     /// The newest undecided crossing forward, and backward.
     crossed: Option<Box<[Option<Seen>; 2]>>,
 }
 
 impl LineState {
+    /// Whether there is room to count on.
+    pub(crate) const fn is_sound(&self) -> bool {
+        self.undecided.unsigned_abs() < 1 << 16
+    }
+
     /// Adds undecided crossings.
     pub(crate) fn add(&mut self, worth: i32, seen: &Seen) {
         if worth == 0 {

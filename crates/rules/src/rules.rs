@@ -19,13 +19,13 @@ const MAX_HELD: usize = 64;
 /// The lines and zones of one camera, what they remember of each track, and the totals.
 #[derive(Debug)]
 pub struct Rules {
-    camera: CameraId,
-    ids: EventIds,
+    pub(crate) camera: CameraId,
+    pub(crate) ids: EventIds,
     pub(crate) set: RuleSet,
     /// Sorted by id.
     pub(crate) entries: Vec<Entry>,
-    clock: Nanos,
-    last_media: Option<MediaTime>,
+    pub(crate) clock: Nanos,
+    pub(crate) last_media: Option<MediaTime>,
     /// Places of a picture's tracks in order of their ids; kept to save the allocation.
     order: Vec<usize>,
     ready: Vec<Ready>,

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use omma_types::{ClassName, EventKind, Point};
+use serde::{Deserialize, Serialize};
 
 use crate::entry::{Now, Seen, nanos};
 use crate::error::RuleError;
@@ -133,10 +134,11 @@ impl Zone {
 }
 
 /// One stay in a zone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Visit {
     pub(crate) since: Seen,
     /// The class as which it came in: what came in as a person leaves as a person.
+    #[serde(with = "crate::form::class")]
     pub(crate) class: ClassName,
     pub(crate) dwelled: bool,
 }
@@ -148,7 +150,7 @@ impl Visit {
 }
 
 /// What one track has to do with one zone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ZoneState {
     /// Whether anything has been observed.
     pub(crate) known: bool,

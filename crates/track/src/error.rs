@@ -32,13 +32,16 @@ pub enum TrackError {
     /// Ground truth without a row that counts.
     #[error("the ground truth has no row that counts; nothing can be scored against it")]
     NoTruth,
+    /// A tracker's state that no tracker comes to.
+    #[error("the tracker's state is damaged: start the tracker afresh")]
+    State,
 }
 
 impl TrackError {
     /// The kind of failure, for callers that act on it.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Line { .. } | Self::Duplicate { .. } => ErrorKind::Corrupt,
+            Self::Line { .. } | Self::Duplicate { .. } | Self::State => ErrorKind::Corrupt,
             Self::NoTruth | Self::FrameRate { .. } => ErrorKind::Invalid,
         }
     }

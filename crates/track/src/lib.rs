@@ -16,8 +16,10 @@ pub mod mot;
 mod motion;
 mod object;
 pub mod offline;
+mod state;
 mod tracker;
 
 pub use config::{MotionConfig, TrackerConfig};
 pub use error::TrackError;
+pub use state::TrackerState;
 pub use tracker::Tracker;

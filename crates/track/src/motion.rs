@@ -9,6 +9,8 @@
 //! Every length is measured in extents of the object itself (its width along x, its height
 //! along y), so pixels, fractions of the picture, and pictures of any shape behave alike.
 
+use serde::{Deserialize, Serialize};
+
 /// The effect of a time step on an axis whose objects have unit speed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
@@ -38,7 +40,7 @@ impl Step {
 }
 
 /// Position and velocity along one axis with their covariance.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Axis {
     pub(crate) position: f64,
     pub(crate) velocity: f64,
@@ -51,6 +53,12 @@ impl Axis {
     /// An object seen once: its place is known to `jitter`, its velocity only to `speed`.
     pub(crate) fn new(position: f64, jitter: f64, speed: f64) -> Self {
         Self { position, velocity: 0.0, pp: jitter * jitter, pv: 0.0, vv: speed * speed }
+    }
+
+    /// Whether all its numbers are some.
+    pub(crate) fn is_finite(&self) -> bool {
+        let Self { position, velocity, pp, pv, vv } = self;
+        [position, velocity, pp, pv, vv].iter().all(|number| number.is_finite())
     }
 
     /// This axis after `step`, for objects whose speed scatters by `speed`.
@@ -85,7 +93,7 @@ impl Axis {
 }
 
 /// A size: a value that wanders without a trend.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Extent {
     pub(crate) value: f64,
     variance: f64,
@@ -95,6 +103,11 @@ impl Extent {
     /// Seen once, known to `jitter`.
     pub(crate) fn new(value: f64, jitter: f64) -> Self {
         Self { value, variance: jitter * jitter }
+    }
+
+    /// Whether all its numbers are some.
+    pub(crate) const fn is_finite(&self) -> bool {
+        self.value.is_finite() && self.variance.is_finite()
     }
 
     /// After `step`, for an extent that wanders by `drift` in a second.

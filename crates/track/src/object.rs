@@ -1,6 +1,7 @@
 //! One object that is being followed: its filters, and how well a detection fits it.
 
 use omma_types::{Rect, TrackId};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{MotionConfig, TrackerConfig};
 use crate::motion::{Axis, Extent, Step};
@@ -10,7 +11,7 @@ use crate::motion::{Axis, Extent, Step};
 const NEWCOMER: f64 = 2.0;
 
 /// A box as centre and extent, in double precision.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Shape {
     pub(crate) x: f64,
     pub(crate) y: f64,
@@ -85,7 +86,7 @@ pub(crate) struct Candidate {
 }
 
 /// What is known of an object.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Belief {
     x: Axis,
     y: Axis,
@@ -125,7 +126,7 @@ impl Belief {
 }
 
 /// How much livelier than expected the scene is, along each axis (factor, at least 1).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Liveliness {
     pub(crate) x: f64,
     pub(crate) y: f64,
@@ -135,30 +136,36 @@ pub(crate) struct Liveliness {
 /// on average where the filter's assumptions hold.
 pub(crate) type Surprise = (f64, f64);
 
-/// One object.
-#[derive(Clone, Debug)]
+/// One object. What each picture makes anew is not saved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Object {
+    #[serde(with = "crate::state::id")]
     pub(crate) id: TrackId,
     /// Number of the class in the tracker's list.
     pub(crate) class: usize,
     /// Whether it is believed.
     pub(crate) confirmed: bool,
     /// Whether it was detected in the newest picture.
+    #[serde(skip)]
     pub(crate) seen: bool,
     /// When it was detected last, on the tracker's own clock in seconds.
     pub(crate) last_seen: f64,
     /// Score of its newest detection.
     pub(crate) score: f32,
     /// Its newest detection.
+    #[serde(skip)]
     pub(crate) detection: Shape,
     /// Its place in the newest picture where it was not detected there.
+    #[serde(skip)]
     pub(crate) predicted: Shape,
     first_seen: f64,
     detections: u32,
+    #[serde(skip)]
     reported: Shape,
     /// As of `last_seen`.
     belief: Belief,
     /// As of the newest picture, before its detections.
+    #[serde(skip)]
     prediction: Belief,
 }
 
@@ -220,6 +227,13 @@ impl Object {
         let watched = now - self.first_seen + 1e-3;
         self.confirmed |= self.detections >= 2 && watched >= config.confirm_after.as_secs_f64();
         surprise
+    }
+
+    /// Whether all that is known of it are numbers.
+    pub(crate) fn is_finite(&self) -> bool {
+        let Belief { x, y, width, height } = &self.belief;
+        let beliefs = x.is_finite() && y.is_finite() && width.is_finite() && height.is_finite();
+        beliefs && self.first_seen.is_finite() && self.last_seen.is_finite() && !self.score.is_nan()
     }
 
     /// Where the object is in the newest picture.

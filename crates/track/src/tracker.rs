@@ -20,7 +20,7 @@ use crate::object::{Candidate, Liveliness, Object, Shape, Surprise};
 /// Boxes further out than this are nonsense in any unit, and would not survive arithmetic.
 const LARGEST_COORDINATE: f32 = 1e9;
 /// No more objects than this are followed at a time; further detections start no track.
-const MAX_OBJECTS: usize = 2000;
+pub(crate) const MAX_OBJECTS: usize = 2000;
 /// A surprise above this is an outlier (4 standard deviations) and counts as this much.
 const LARGEST_SURPRISE: f64 = 16.0;
 /// With so many objects in a picture, the scene's liveliness is learnt at full speed.
@@ -53,14 +53,14 @@ const OBJECTS_FOR_FULL_SPEED: f64 = 4.0;
 #[derive(Clone, Debug)]
 pub struct Tracker {
     config: TrackerConfig,
-    last_id: u64,
+    pub(crate) last_id: u64,
     /// Time of the newest picture.
-    newest: Option<MediaTime>,
+    pub(crate) newest: Option<MediaTime>,
     /// Seconds that have passed for the tracker; stands still when time stamps step back.
-    clock: f64,
-    classes: Vec<ClassName>,
-    objects: Vec<Object>,
-    liveliness: Liveliness,
+    pub(crate) clock: f64,
+    pub(crate) classes: Vec<ClassName>,
+    pub(crate) objects: Vec<Object>,
+    pub(crate) liveliness: Liveliness,
     tracks: Vec<Track>,
     // Kept between pictures for their memory only.
     candidates: Vec<Candidate>,

@@ -106,6 +106,18 @@ impl EventIds {
         Self { random: seed, last: EventId(0) }
     }
 
+    /// All that the generator knows: the state of its random numbers, and its last id.
+    pub const fn state(&self) -> (u64, EventId) {
+        (self.random, self.last)
+    }
+
+    /// A generator that goes on where the one with this state stood: it gives the same ids
+    /// for the same events. None for a last id that no generator comes to.
+    pub fn from_state((random, last): (u64, EventId)) -> Option<Self> {
+        // The upper half is thousands of years away, and leaves no room to count on.
+        (last.0 >> 127 == 0).then_some(Self { random, last })
+    }
+
     /// The next id, for an event at `wall`. Ids of one generator strictly increase, also
     /// when the wall clock steps back.
     pub fn next(&mut self, wall: WallTime) -> EventId {

@@ -1,11 +1,51 @@
-//! What leaves Omma over brokers, and what is hidden.
+//! What leaves Omma over brokers, who does which part of the work, and what is hidden.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use omma_bus::Broker;
 use omma_types::{CameraId, ClassName, Secret};
 
 use super::Listener;
+
+/// A part of the work that a process can take on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads cameras and puts their packets on the bus; records and passes on.
+    Ingest,
+    /// Runs models on pictures that analysing processes send.
+    Detect,
+    /// Tracks, counts and raises events.
+    Analyze,
+    /// Stores what the others raise, and answers people and programs.
+    Serve,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Detect, Self::Analyze, Self::Serve];
+
+    /// The word used in every interface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Detect => "detect",
+            Self::Analyze => "analyze",
+            Self::Serve => "serve",
+        }
+    }
+}
+
+/// One of the processes that share the work of a fleet over the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// What it does.
+    pub roles: BTreeSet<Role>,
+    /// Its name among the others; made up where none is given.
+    pub name: Option<String>,
+    /// Cameras that it takes for reading, and as many for analysing, at most; 0: any number.
+    pub capacity: u32,
+}
 
 /// The bus between processes.
 #[derive(Clone, Debug, PartialEq)]

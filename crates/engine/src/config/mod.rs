@@ -27,8 +27,8 @@ pub use env::{Lookup, process_environment};
 pub use error::ConfigError;
 pub use footage::{PassThroughConfig, RecordConfig, RecordMode, RecordingsConfig, SegmentLength};
 pub use messaging::{
-    BusConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, PublishConfig, RedactConfig,
-    RedactStyle, Reference, SinkConfig, SinkTarget,
+    BusConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, NodeConfig, PublishConfig,
+    RedactConfig, RedactStyle, Reference, Role, SinkConfig, SinkTarget,
 };
 pub use serving::{AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig};
 
