@@ -44,6 +44,8 @@ pub(crate) struct Server {
     engine: Engine,
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+    /// What the engine writes goes with the test.
+    _dir: tempfile::TempDir,
 }
 
 /// `text` as a configuration whose web port is one that the system chooses, unless it says so
@@ -65,7 +67,9 @@ impl Server {
         Self::run_as(config, Conf::default()).await
     }
 
-    pub(crate) async fn run_as(config: Config, conf: Conf) -> Self {
+    pub(crate) async fn run_as(mut config: Config, conf: Conf) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        config.data_dir = dir.path().to_owned();
         let store = Store::in_memory().await.unwrap();
         let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
         let ports = Ports::open(&config).await.unwrap();
@@ -79,7 +83,7 @@ impl Server {
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, chrysalis, grpc, handle, engine, shutdown, serving }
+        Self { address, chrysalis, grpc, handle, engine, shutdown, serving, _dir: dir }
     }
 
     /// Stops the server and waits until it has ended; then the engine.
