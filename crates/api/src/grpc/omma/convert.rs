@@ -169,6 +169,7 @@ pub(super) fn event(seq: i64, event: &Event) -> wire::Event {
         r#box: event.rect.as_ref().map(rect),
         path: path.collect(),
         attributes: event.attributes.clone(),
+        tenure: None,
     }
 }
 
