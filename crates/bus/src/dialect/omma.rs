@@ -4,6 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use omma_types::Analysis;
 
+use super::left_out::LeftOut;
 use crate::native::{decode_frame, encode_analysis, encode_frame};
 use crate::topic::{LazyTopics, Start, Subscription, Topic, TopicOptions};
 use crate::{BrokerAddress, BusError, Frame, Inbound, Inlet, Outlet, Wanted};
@@ -79,7 +80,7 @@ pub struct Reader {
     topics: LazyTopics,
     camera: String,
     frames: Option<Subscription>,
-    left_out: u64,
+    left_out: LeftOut,
 }
 
 impl Reader {
@@ -96,7 +97,7 @@ impl Reader {
             topics: LazyTopics::new(address.broker.clone(), TopicOptions { prefix, ..usual }),
             camera: name.to_owned(),
             frames: None,
-            left_out: 0,
+            left_out: LeftOut::default(),
         })
     }
 
@@ -116,13 +117,7 @@ impl Reader {
             match decode_frame(Topic::FRAMES.name(), record.payload) {
                 Ok(frame) => return Ok(Inbound::Frame(Box::new(frame))),
                 Err(error) => {
-                    if self.left_out == 0 {
-                        tracing::warn!(
-                            camera = self.camera, %error,
-                            "a message is left out; further ones are only counted"
-                        );
-                    }
-                    self.left_out += 1;
+                    self.left_out.note(&self.camera, Topic::FRAMES.name(), &error.to_string());
                 }
             }
         }
@@ -135,6 +130,6 @@ impl Inlet for Reader {
     }
 
     fn left_out(&self) -> u64 {
-        self.left_out
+        self.left_out.count()
     }
 }
