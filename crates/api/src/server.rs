@@ -24,7 +24,7 @@ use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{annotations, cameras, counts, events, recordings, setup, sinks, system};
+use crate::rest::{annotations, cameras, counts, events, nodes, recordings, setup, sinks, system};
 use crate::tls::{Protocol, Tls};
 use crate::{deepvision, live, redisedge, socket, status_page};
 
@@ -83,6 +83,7 @@ impl Ending {
         (name = "recordings", description = "Footage: when there is some, and the footage itself"),
         (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "sinks", description = "How events reach other systems"),
+        (name = "nodes", description = "Processes that share the work"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
     )
@@ -128,6 +129,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(system::healthz))
         .routes(routes!(system::readyz))
         .routes(routes!(system::openapi))
+        .routes(routes!(nodes::list))
 }
 
 // Several functions, because the frame of one for all would be large.

@@ -4,6 +4,7 @@
 //! refused, and nothing in it makes this panic.
 
 mod detect;
+mod tenure;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,7 +18,11 @@ use prost::Message;
 
 use crate::{BusError, Frame, FrameForm, PacketForm, proto};
 
-pub use detect::{DetectAnswer, DetectRequest, DetectResponse, decode_response, encode_request};
+pub use detect::{
+    DetectAnswer, DetectRequest, DetectResponse, DetectTask, decode_request, decode_response,
+    encode_request, encode_response,
+};
+pub use tenure::{tenure_of, with_tenure};
 
 /// Pixels of a side; more is no picture.
 const LARGEST_SIDE: u32 = 65_535;
@@ -225,6 +230,7 @@ pub fn event_message(seq: i64, event: &Event) -> proto::Event {
         r#box: event.rect.as_ref().map(rect_out),
         path: path.collect(),
         attributes: event.attributes.clone(),
+        tenure: None,
     }
 }
 

@@ -32,19 +32,24 @@ pub(super) fn open(
             let packets = chrysalis::Packets::new(broker, &entry.name, *in_memory)?;
             Ok(vec![Box::new(live), Box::new(packets)])
         }
-        DialectConfig::Omma(config) => {
+        DialectConfig::Omma { bus: config, analyses } => {
             let topics = match bus {
                 Some(bus) if *bus.broker() == config.broker => bus.clone(),
                 _ => topics_of(config),
             };
-            let analyses = omma::Analyses::new(topics.clone(), &entry.name);
+            let mut outlets: Vec<Box<dyn Outlet>> = Vec::new();
             let wanted = match config.frames {
-                FrameTopic::Packets => Wanted::Packets,
-                FrameTopic::Jpeg { quality, .. } => Wanted::Jpeg(quality),
-                FrameTopic::None => return Ok(vec![Box::new(analyses)]),
+                FrameTopic::Packets => Some(Wanted::Packets),
+                FrameTopic::Jpeg { quality, .. } => Some(Wanted::Jpeg(quality)),
+                FrameTopic::None => None,
             };
-            let frames = omma::Frames::new(topics, &entry.name, wanted);
-            Ok(vec![Box::new(frames), Box::new(analyses)])
+            if let Some(wanted) = wanted {
+                outlets.push(Box::new(omma::Frames::new(topics.clone(), &entry.name, wanted)));
+            }
+            if *analyses {
+                outlets.push(Box::new(omma::Analyses::new(topics, &entry.name)));
+            }
+            Ok(outlets)
         }
         DialectConfig::Deepvision { reference, series, .. } => {
             let settings = deepvision::Settings {
@@ -70,7 +75,7 @@ pub(super) fn open(
 pub(super) fn rate(entry: &PublishConfig) -> Rate {
     match (entry.fps, &entry.dialect) {
         (Some(fps), _) => Rate::Fps(fps),
-        (None, DialectConfig::Omma(bus)) => match bus.frames {
+        (None, DialectConfig::Omma { bus, .. }) => match bus.frames {
             FrameTopic::Jpeg { fps, .. } => Rate::Fps(f64::from(fps)),
             FrameTopic::Packets | FrameTopic::None => Rate::All,
         },
