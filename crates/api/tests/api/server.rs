@@ -2,6 +2,7 @@
 //! client that shows the bytes as they come.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use omma_api::chrysalis::Conf;
@@ -45,7 +46,7 @@ pub(crate) struct Server {
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     /// What the engine writes goes with the test.
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// `text` as a configuration whose web port is one that the system chooses, unless it says so
@@ -56,6 +57,12 @@ pub(crate) fn config(text: &str) -> Config {
         config.http.address.set_port(0);
     }
     config
+}
+
+/// Has everything written below `dir`.
+fn write_to(dir: &Path, config: &mut Config) {
+    config.data_dir = dir.to_owned();
+    config.recordings.dir = dir.join("recordings");
 }
 
 impl Server {
@@ -69,7 +76,7 @@ impl Server {
 
     pub(crate) async fn run_as(mut config: Config, conf: Conf) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        config.data_dir = dir.path().to_owned();
+        write_to(dir.path(), &mut config);
         let store = Store::in_memory().await.unwrap();
         let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
         let ports = Ports::open(&config).await.unwrap();
@@ -83,7 +90,14 @@ impl Server {
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, chrysalis, grpc, handle, engine, shutdown, serving, _dir: dir }
+        Self { address, chrysalis, grpc, handle, engine, shutdown, serving, dir }
+    }
+
+    /// Reloads with `text`, which is about the same folder; what has changed.
+    pub(crate) async fn reload(&self, text: &str) -> Vec<String> {
+        let mut config = config(text);
+        write_to(self.dir.path(), &mut config);
+        self.handle.reload(config).await
     }
 
     /// Stops the server and waits until it has ended; then the engine.

@@ -4,6 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use omma_types::{Analysis, WallTime};
 
+use super::left_out::LeftOut;
 use crate::native::{decode_frame, encode_analysis, encode_frame};
 use crate::topic::{LazyTopics, Start, Subscription, Topic, TopicOptions};
 use crate::{BrokerAddress, BusError, Frame, Inbound, Inlet, Outlet, Wanted};
@@ -80,7 +81,7 @@ pub struct Reader {
     camera: String,
     start: Start,
     frames: Option<Subscription>,
-    left_out: u64,
+    left_out: LeftOut,
 }
 
 impl Reader {
@@ -99,7 +100,13 @@ impl Reader {
 
     /// A reader of `camera` that shares the connections of `topics`.
     pub fn over(topics: LazyTopics, camera: &str, start: Start) -> Self {
-        Self { topics, camera: camera.to_owned(), start, frames: None, left_out: 0 }
+        Self {
+            topics,
+            camera: camera.to_owned(),
+            start,
+            frames: None,
+            left_out: LeftOut::default(),
+        }
     }
 
     /// The next picture, and when its message came to the broker, by the broker's clock. As
@@ -123,13 +130,7 @@ impl Reader {
             match decode_frame(Topic::FRAMES.name(), record.payload) {
                 Ok(frame) => return Ok((Box::new(frame), record.time)),
                 Err(error) => {
-                    if self.left_out == 0 {
-                        tracing::warn!(
-                            camera = self.camera, %error,
-                            "a message is left out; further ones are only counted"
-                        );
-                    }
-                    self.left_out += 1;
+                    self.left_out.note(&self.camera, Topic::FRAMES.name(), &error.to_string());
                 }
             }
         }
@@ -142,6 +143,6 @@ impl Inlet for Reader {
     }
 
     fn left_out(&self) -> u64 {
-        self.left_out
+        self.left_out.count()
     }
 }

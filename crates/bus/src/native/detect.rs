@@ -4,7 +4,7 @@ use bytes::Bytes;
 use omma_types::{CameraId, Detection, FrameStamp, redact_text};
 use prost::Message as _;
 
-use super::{Wrong, camera, detection, finite, message, rect_out, stamp_in, stamp_out};
+use super::{Wrong, camera, detection, finite, message, rect_out, stamp_in, stamp_message};
 use crate::{BusError, proto};
 
 /// A picture to be looked at.
@@ -86,7 +86,7 @@ pub fn encode_request(request: DetectRequest<'_>) -> Bytes {
         camera: request.camera.as_str().to_owned(),
         model: request.model.to_owned(),
         request: request.request,
-        frame: Some(stamp_out(&request.frame)),
+        frame: Some(stamp_message(&request.frame)),
         jpeg: request.jpeg,
         classes: request.classes,
         min_score: request.min_score,
@@ -128,7 +128,7 @@ pub fn encode_response(response: &DetectResponse) -> Bytes {
             message.detections = detections.iter().map(detection_out).collect();
         }
         DetectAnswer::Unasked { frame, detections } => {
-            message.frame = Some(stamp_out(frame));
+            message.frame = Some(stamp_message(frame));
             message.detections = detections.iter().map(detection_out).collect();
         }
         DetectAnswer::Failed { request, reason } => {
