@@ -9,6 +9,7 @@ mod camera;
 mod count;
 mod event;
 mod message;
+mod publication;
 mod recording;
 mod settings;
 mod sink;
@@ -25,6 +26,7 @@ pub use camera::{
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
+pub use publication::PublicationDto;
 pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
 pub use settings::{
     CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,

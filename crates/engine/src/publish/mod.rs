@@ -14,6 +14,7 @@ mod open;
 mod page;
 mod publisher;
 mod sight;
+mod sketcher;
 mod status;
 mod viewer;
 

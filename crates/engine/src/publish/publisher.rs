@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::convert::Converter;
 use super::inbox::Inbox;
@@ -210,6 +211,9 @@ impl Driver {
         if self.outlet.wanted() != Wanted::Nothing {
             main.demand.add(&consumer, rate(&self.entry.config));
         }
+        // A clock of its own: analyses of other cameras come by all the time.
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !main.is_stopped() {
             tokio::select! {
                 biased;
@@ -231,7 +235,7 @@ impl Driver {
                     }
                     self.message(message).await;
                 }
-                () = tokio::time::sleep(LOOK_EVERY) => drop(self.show_loading(camera).await),
+                _ = look.tick() => drop(self.show_loading(camera).await),
             }
             if self.told.elapsed() >= FIGURES_EVERY {
                 self.tell_figures();
@@ -460,7 +464,7 @@ impl Driver {
             Err(error) => error,
         };
         let is_news;
-        if matches!(error, BusError::Payload { .. }) {
+        if error.is_of_one_message() {
             // One message that could not be made; the next one may be fine.
             is_news = self.progress.lock().enter(PublicationState::Online, error.to_string());
         } else {
