@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use omma_bus::dialect::deepvision::Note;
 use omma_rules::{Line, Zone};
 use omma_types::{CameraId, EventIds, redact_url};
 use parking_lot::Mutex;
@@ -37,6 +38,8 @@ pub(crate) struct Camera {
     /// by rules that were exchanged. Locked before the analyst's rules.
     base: Mutex<Totals>,
     feeds: Mutex<HashMap<ViewOptions, std::sync::Weak<Feed>>>,
+    /// What other programs want to have drawn into its live picture.
+    notes: Mutex<Vec<Note>>,
     pass_through: Mutex<Option<PassThrough>>,
     recorder: Mutex<Option<Recorder>>,
     library: Arc<Library>,
@@ -88,6 +91,7 @@ impl Camera {
             intake: Mutex::new(intake),
             base: Mutex::new(base),
             feeds: Mutex::new(HashMap::new()),
+            notes: Mutex::default(),
             pass_through: Mutex::new(None),
             recorder: Mutex::new(None),
             library: Arc::clone(&shared.library),
@@ -101,6 +105,15 @@ impl Camera {
         camera.pass_on(camera.config().pass_through)?;
         camera.record(camera.config().record.as_ref())?;
         Ok(camera)
+    }
+
+    /// What other programs want to have drawn into its live picture.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        self.notes.lock().clone()
+    }
+
+    pub(crate) fn set_notes(&self, notes: Vec<Note>) {
+        *self.notes.lock() = notes;
     }
 
     fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {

@@ -19,6 +19,7 @@ use crate::camera::Camera;
 use crate::demand::Consumer;
 use crate::derive::{Derived, Kind};
 use crate::error::EngineError;
+use crate::publish::draw_notes;
 use crate::scene::{Drawing, carried_on};
 use crate::status::{CameraState, JpegFrame, ViewOptions};
 use crate::telemetry::Drop as Dropped;
@@ -261,6 +262,10 @@ pub(crate) fn annotate(
         note,
     };
     drawing.draw(painter, canvas);
+    let (notes, shown) = (camera.notes(), canvas.size());
+    if !notes.is_empty() {
+        draw_notes(&mut painter.on(canvas), &notes, stamp.size, shown);
+    }
 }
 
 /// `size` made no wider than `max_width`, at even numbers.

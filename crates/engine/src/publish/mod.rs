@@ -20,4 +20,5 @@ mod viewer;
 
 pub use page::PageView;
 pub(crate) use publisher::Publishers;
+pub(crate) use sight::draw_notes;
 pub use status::{PublicationState, PublicationStatus};

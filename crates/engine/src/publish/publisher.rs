@@ -314,6 +314,9 @@ impl Driver {
 
     /// Makes what is wanted of a picture, and hands it on.
     async fn picture(&mut self, picture: Picture, camera: &Arc<Camera>) {
+        if let Some(viewer) = &self.viewer {
+            camera.set_notes(viewer.notes());
+        }
         let due = !self.is_away() && self.outlet.is_due(picture.stamp().wall);
         let reason = if self.is_away() { PublishDrop::Away } else { PublishDrop::LeftOut };
         if due {

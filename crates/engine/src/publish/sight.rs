@@ -97,9 +97,7 @@ impl Sight {
             let text = format!("score: {score:.3}");
             canvas.label(at, Anchor::BottomLeft, &text, &style(color));
         }
-        for note in &self.notes {
-            draw_note(&mut canvas, note, size);
-        }
+        draw_notes(&mut canvas, &self.notes, size, size);
         let dark = Color::rgb(0x20, 0x24, 0x2c);
         canvas.label(Point::new(0.01, 0.02), Anchor::TopLeft, &self.label, &style(dark));
     }
@@ -109,11 +107,19 @@ fn style(background: Color) -> LabelStyle {
     LabelStyle { size: TEXT, text: background.text_on(), background, opacity: 0.9 }
 }
 
+/// Draws what other programs have to say about a picture of `size` on one that is `shown` in
+/// another.
+pub(crate) fn draw_notes(canvas: &mut Canvas<'_>, notes: &[Note], size: Size, shown: Size) {
+    for note in notes {
+        draw_note(canvas, note, size, shown.height as f32);
+    }
+}
+
 /// Positions of notes are in pixels of the picture, and so are their lengths.
-fn draw_note(canvas: &mut Canvas<'_>, note: &Note, size: Size) {
-    let (width, height) = (size.width as f32, size.height as f32);
+fn draw_note(canvas: &mut Canvas<'_>, note: &Note, size: Size, rows: f32) {
+    let (width, height) = (size.width.max(1) as f32, size.height.max(1) as f32);
     // A canvas takes lengths as of 720 rows, and scales them less than the picture.
-    let length = |pixels: f32| pixels / (height / 720.0).powf(0.75);
+    let length = |pixels: f32| pixels * rows / height / (rows / 720.0).powf(0.75);
     let color = |[r, g, b]: [u8; 3]| Color::rgb(r, g, b);
     if let Some([left, top, right, bottom]) = note.bounds {
         let rect = Rect::from_corners(left / width, top / height, right / width, bottom / height);

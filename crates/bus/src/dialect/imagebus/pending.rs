@@ -40,10 +40,26 @@ pub(super) struct Seen {
     pub(super) seq: u64,
     pub(super) wall: WallTime,
     pub(super) detections: Vec<Detection>,
-    /// What is to be hidden of it, and whose it is where that is known.
-    pub(super) hidden: Vec<(Option<TrackId>, Rect)>,
+    /// What is to be hidden of it.
+    pub(super) hidden: Vec<Hidden>,
     /// Time that was spent on it.
     pub(super) spent: Duration,
+}
+
+/// A box that is to be hidden.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hidden {
+    pub(super) rect: Rect,
+    /// Whose it is, where that is clear.
+    pub(super) track: Option<TrackId>,
+    /// By the detector, and not only followed by the tracker.
+    pub(super) is_detected: bool,
+}
+
+impl Seen {
+    fn detects(&self, track: TrackId) -> bool {
+        self.hidden.iter().any(|hidden| hidden.is_detected && hidden.track == Some(track))
+    }
 }
 
 /// A picture with what was found in it.
@@ -117,17 +133,30 @@ impl Pending {
         else {
             return vec![Rect::new(0.0, 0.0, 1.0, 1.0)];
         };
-        let mut hidden: Vec<Rect> =
-            near().flat_map(|seen| seen.hidden.iter().map(|(_, rect)| *rect)).collect();
-        if before.wall < wall
-            && let Some(after) = near().filter(|seen| seen.wall > wall).min_by_key(|seen| seen.wall)
-        {
-            for (track, from) in before.hidden.iter().filter(|(track, _)| track.is_some()) {
-                let later = after.hidden.iter().find(|(other, _)| other == track);
-                hidden.extend(later.map(|(_, to)| both(from, to)));
-            }
+        let after = if before.wall == wall {
+            Some(before)
+        } else {
+            near().filter(|seen| seen.wall > wall).min_by_key(|seen| seen.wall)
+        };
+        // Whom the detector sees before and after is on the way between, and no longer where
+        // they were.
+        let is_known =
+            |track| after.is_some_and(|after| before.detects(track) && after.detects(track));
+        let is_held = |seen: &Seen, hidden: &Hidden| {
+            seen.wall == before.wall
+                || after.is_some_and(|after| after.wall == seen.wall)
+                || !hidden.track.is_some_and(is_known)
+        };
+        let mut rects: Vec<Rect> = near()
+            .flat_map(|seen| seen.hidden.iter().filter(|hidden| is_held(seen, hidden)))
+            .map(|hidden| hidden.rect)
+            .collect();
+        for from in before.hidden.iter().filter(|hidden| hidden.track.is_some()) {
+            let later = after.iter().flat_map(|after| &after.hidden);
+            let later = later.filter(|to| to.track == from.track);
+            rects.extend(later.map(|to| both(&from.rect, &to.rect)));
         }
-        hidden
+        rects
     }
 }
 
@@ -170,7 +199,11 @@ mod tests {
             wall: picture(seq).stamp.wall,
             detections: Vec::new(),
             hidden: hidden
-                .map(|left| (Some(TrackId(1)), Rect::new(left, 0.0, 0.1, 0.1)))
+                .map(|left| Hidden {
+                    rect: Rect::new(left, 0.0, 0.1, 0.1),
+                    track: Some(TrackId(1)),
+                    is_detected: true,
+                })
                 .into_iter()
                 .collect(),
             spent: Duration::ZERO,
@@ -215,6 +248,17 @@ mod tests {
         let way = Rect::from_corners(0.1, 0.0, 0.8, 0.1);
         let covers = |r: &Rect| (r.left - way.left).abs() + (r.right() - way.right()).abs() < 1e-6;
         assert!(ready.iter().any(|ready| ready.hidden.iter().any(covers)), "{ready:?}");
+    }
+
+    #[test]
+    fn who_is_seen_before_and_after_is_not_hidden_where_they_were() {
+        let mut pending = Pending::default();
+        pending.analysis(seen(10, Some(0.1)));
+        pending.analysis(seen(15, Some(0.5)));
+        assert!(pending.picture(picture(17)).is_none());
+        let ready = pending.analysis(seen(20, Some(0.6)));
+        let [ready] = &ready[..] else { panic!("{ready:?}") };
+        assert!(ready.hidden.iter().all(|rect| rect.left > 0.4), "{:?}", ready.hidden);
     }
 
     #[test]

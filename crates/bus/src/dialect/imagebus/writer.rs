@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use omma_types::{
-    Analysis, ClassName, Clock as _, Rect, Size, Stage, SystemClock, TrackId, WallTime,
-};
+use omma_types::{Analysis, ClassName, Clock as _, Rect, Size, Stage, SystemClock, WallTime};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
@@ -15,7 +13,7 @@ use rdkafka::util::Timeout;
 use super::classes::from_imagebus;
 use super::compose::{Composed, Composer, Mean, processor, seconds};
 use super::message::local;
-use super::pending::{Pending, Ready, Seen, Waiting};
+use super::pending::{Hidden, Pending, Ready, Seen, Waiting};
 use super::sampler::Sampler;
 use super::{Message, Origins};
 use crate::kafka::{KafkaContext, client_config, error};
@@ -23,6 +21,10 @@ use crate::{Broker, BrokerKind, BusError, Figure, Frame, FrameForm, Outlet, Want
 
 /// The client takes no lower limit than this.
 const LEAST_LIMIT: usize = 1000;
+
+/// Weaker detections that belong to no track are hidden, and not told of: imagebus's own
+/// detector tells of none below this.
+const SURE: f32 = 0.5;
 
 /// A message that nobody has taken by then is given up.
 const DELIVERED_WITHIN: &str = "8000";
@@ -292,22 +294,29 @@ impl Writer {
 
     /// What is to be hidden: what was found, and what the tracker says is there, even where the
     /// detector missed it.
-    fn hidden(&self, analysis: &Analysis) -> Vec<(Option<TrackId>, Rect)> {
+    fn hidden(&self, analysis: &Analysis) -> Vec<Hidden> {
         let is_hidden = |class: &ClassName| self.settings().hides(class);
-        let found = analysis.detections.iter().filter(|found| is_hidden(&found.class));
+        let found = analysis.detections.iter().zip(analysis.owners());
+        let found = found.filter(|(found, _)| is_hidden(&found.class));
         let followed = analysis.tracks.iter().filter(|track| is_hidden(&track.class));
         found
-            .map(|found| (None, found.rect))
-            .chain(followed.map(|track| (Some(track.id), track.rect)))
+            .map(|(found, track)| Hidden { rect: found.rect, track, is_detected: true })
+            .chain(followed.map(|track| Hidden {
+                rect: track.rect,
+                track: Some(track.id),
+                is_detected: false,
+            }))
             .collect()
     }
 
     async fn write_analysis(&mut self, analysis: &Analysis) -> Result<(), BusError> {
         let timings = &analysis.timings;
+        let found = analysis.detections.iter().zip(analysis.owners());
+        let told = found.filter(|(found, track)| found.score >= SURE || track.is_some());
         let seen = Seen {
             seq: analysis.frame.seq,
             wall: analysis.frame.wall,
-            detections: analysis.detections.clone(),
+            detections: told.map(|(found, _)| found.clone()).collect(),
             hidden: self.hidden(analysis),
             spent: timings.get(Stage::Prepare) + timings.get(Stage::Infer),
         };
