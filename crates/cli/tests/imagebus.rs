@@ -277,3 +277,44 @@ fn send_garbage(python: &Path, port: u16) -> std::process::ExitStatus {
     );
     Command::new("timeout").arg("60").arg(python).args(["-c", &program]).status().unwrap()
 }
+
+#[test]
+fn a_broker_that_takes_less_or_goes_away_costs_messages_and_no_more() {
+    let Some(mut kafka) = KafkaServer::start_with(&[TOPICS, "message.max.bytes=20000"]) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let url = kafka.url();
+    let of = |name: &str, rest: &str| {
+        format!(
+            "  - {{ camera: street, to: '{url}', dialect: imagebus, as: {name}, every: 5, \
+               topics: {{ source: {name} }}, {rest} }}\n"
+        )
+    };
+    std::fs::write(
+        dir.path().join("omma.yaml"),
+        format!(
+            "version: 1\nhttp: {{ listen: '127.0.0.1:0' }}\ncameras:\n  \
+               street: {{ url: 'sim:street?people=3&seed=4&size=640x360&fps=15' }}\npublish:\n{}{}",
+            of("large", "quality: 95"),
+            of("fits", "max_size: 20kB"),
+        ),
+    )
+    .unwrap();
+    let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args("run");
+    let server = Server::start(omma, "omma");
+    let large = when_published(&server, "large", |one| number(&one["dropped"]) > 2.0);
+    let reason = large["reason"].as_str().unwrap();
+    assert!(reason.contains("message.max.bytes") && reason.contains("max_size"), "{reason}");
+    assert_eq!((&large["state"], &large["pictures"]), (&"online".into(), &0.into()), "{large:#}");
+    let fits = |more: f64| {
+        let wanted = |one: &Value| one["state"] == "online" && number(&one["pictures"]) > more;
+        number(&when_published(&server, "fits", wanted)["pictures"])
+    };
+    let before = fits(2.0);
+    kafka.kill();
+    let away = when_published(&server, "fits", |one| one["state"] == "offline");
+    assert!(away["reason"].as_str().unwrap().contains("127.0.0.1"), "{away:#}");
+    kafka.restart();
+    fits(before + 2.0);
+}

@@ -188,7 +188,7 @@ async fn every_publication_is_told_of_and_no_password() {
         let one = &all[at];
         assert!(one["reason"].as_str().unwrap().contains("cannot be reached"), "{one:#}");
         assert!(one["dropped"].as_u64().unwrap() > 0, "{one:#}");
-        assert_eq!((&one["pictures"], &one["analyses"]), (&0.into(), &0.into()), "{one:#}");
+        assert_eq!(one["pictures"], 0, "{one:#}");
         assert!(one["since_ms"].as_i64().unwrap() > 1_700_000_000_000, "{one:#}");
     }
     assert!(all[0]["broker"].as_str().unwrap().contains("127.0.0.1:1"), "{all:#}");

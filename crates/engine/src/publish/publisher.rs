@@ -19,6 +19,7 @@ use super::convert::Converter;
 use super::inbox::Inbox;
 use super::open::{open, rate};
 use super::page::{Marks, Page, PageArtist, PageView};
+use super::sight::Waiting;
 use super::status::{Progress, PublicationState, PublicationStatus};
 use super::viewer::Viewer;
 use crate::backoff::Backoff;
@@ -28,7 +29,7 @@ use crate::demand::Consumer;
 use crate::feed::{Parcel, Preroll};
 use crate::scene::carried_on;
 use crate::shared::{Shared, random_seed};
-use crate::status::{JpegFrame, Message};
+use crate::status::{CameraState, JpegFrame, Message};
 use crate::telemetry::{PublishDrop, PublishMetrics, Telemetry};
 
 /// How often a camera that does not run is looked for, and whether one that runs still does.
@@ -340,7 +341,7 @@ impl Driver {
         }
     }
 
-    /// Whether a page waits for the model, and says so.
+    /// Whether a page waits for the model or the camera, and says so.
     async fn show_loading(&mut self, camera: &Camera) -> bool {
         let entry = Arc::clone(&self.entry);
         let Some(page) = entry.page.as_ref().filter(|page| page.has_viewers()) else {
@@ -349,10 +350,18 @@ impl Driver {
         let (Some(viewer), Some(detect)) = (&mut self.viewer, camera.config().detect) else {
             return false;
         };
-        let Some(waiting) = viewer.is_waiting(camera.scene().latest.is_some()) else {
+        let Some(since) = viewer.is_waiting(camera.scene().latest.is_some()) else {
             return false;
         };
-        let drawn = self.work(move |tools| tools.artist.draw_loading(&detect.name, waiting)).await;
+        let status = camera.status();
+        let waiting = if status.state == CameraState::Online {
+            Waiting::for_model(&detect.name, since)
+        } else {
+            // The model would wait for ever.
+            let line = format!("Camera {} is {}", camera.id, status.state.as_str());
+            Waiting { line, more: status.reason }
+        };
+        let drawn = self.work(move |tools| tools.artist.draw_waiting(&waiting)).await;
         drawn.into_iter().for_each(|frame: JpegFrame| page.show(frame));
         true
     }
