@@ -134,12 +134,12 @@ case "$purpose" in
     install_grpc
     install_kafka
     # Python's own ONNX Runtime is the baseline of inference, its clients of Redis and Kafka
-    # that of the bus.
+    # that of the bus; without crc32c the one of Kafka adds up each byte in Python.
     if [ ! -x .setup/bench/bin/python ]; then
       python3 -m venv .setup/bench
       .setup/bench/bin/pip install -q "onnxruntime==$onnxruntime_version" numpy
     fi
-    .setup/bench/bin/python -c 'import cv2, jsonpickle, kafka, redis' 2>/dev/null ||
-      .setup/bench/bin/pip install -q redis kafka-python jsonpickle opencv-python-headless
+    .setup/bench/bin/python -c 'import crc32c, cv2, jsonpickle, kafka, redis' 2>/dev/null ||
+      .setup/bench/bin/pip install -q redis kafka-python crc32c jsonpickle opencv-python-headless
     ;;
 esac
