@@ -281,9 +281,10 @@ def hop():
                           cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(done.stderr)
-    figures = json.loads(done.stdout.splitlines()[-1])
+    rounds = [json.loads(line) for line in done.stdout.splitlines()]
+    p50, p99, most = (statistics.median(round[name] for round in rounds) for name in ("p50", "p99", "max"))
     note("bus", "in one process, 1,000 frames of 100 kB a second, from publish to reader: p50, p99, largest",
-         ", ".join(f"{figures[name]:.0f} µs" for name in ("p50", "p99", "max")), "p99 ≤ 50 µs", figures["p99"] <= 50)
+         f"{p50:.0f} µs, {p99:.0f} µs, {most:.0f} µs", "p99 ≤ 50 µs", p99 <= 50)
 
 
 def bus():

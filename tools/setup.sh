@@ -94,6 +94,18 @@ install_dialects() {
     echo "setup: libraries of other systems cannot be had here; their tests will be skipped"
 }
 
+# What examples/bus asks for.
+install_examples() {
+  local python=.setup/examples/bin/python
+  [ -x $python ] && $python -c 'import av, cv2, grpc_tools, kafka, redis' 2>/dev/null && return
+  echo "setup: fetching what examples/bus needs for Python"
+  rm -rf .setup/examples
+  python3 -m venv .setup/examples
+  .setup/examples/bin/pip install -q redis==8.1.0 kafka-python==3.0.12 protobuf==7.36.2 \
+    "grpcio-tools==$grpcio_version" av==18.1.0 numpy==2.4.6 opencv-python-headless==4.14.0.94 ||
+    echo "setup: what examples/bus needs cannot be had here; its tests will be skipped"
+}
+
 # Apache Kafka is a Java program; Maven Central has it with all that it needs.
 kafka_version=3.9.1
 install_kafka() {
@@ -126,6 +138,7 @@ case "$purpose" in
     install_packages "${test_packages[@]}"
     install_grpc
     install_dialects
+    install_examples
     install_kafka
     ;;
   bench)
