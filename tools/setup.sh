@@ -85,12 +85,13 @@ install_grpc() {
 # What the programs of other systems are made of, to test that they understand Omma.
 install_dialects() {
   local python=.setup/dialects/bin/python
-  [ -x $python ] && $python -c 'import cv2, fakeredis, numpy, PIL, redis' 2>/dev/null && return
+  [ -x $python ] && $python -c 'import cv2, fakeredis, jsonpickle, kafka, numpy, PIL, redis, umsgpack' 2>/dev/null && return
   echo "setup: fetching libraries of other systems for Python"
   rm -rf .setup/dialects
   python3 -m venv .setup/dialects
   .setup/dialects/bin/pip install -q redis==8.1.0 opencv-python-headless==5.0.0.93 numpy==2.4.6 \
-    pillow==13.0.0 'fakeredis[probabilistic]==2.40.0' ||
+    pillow==13.0.0 'fakeredis[probabilistic]==2.40.0' kafka-python==3.0.12 jsonpickle==1.2 \
+    u-msgpack-python==2.8.0 ||
     echo "setup: libraries of other systems cannot be had here; their tests will be skipped"
 }
 

@@ -5,6 +5,7 @@
 mod cmd;
 mod json;
 mod paths;
+mod server;
 mod sources;
 mod text;
 
@@ -38,6 +39,8 @@ enum Command {
     Recordings(cmd::recordings::Args),
     /// See where events are sent, and have them sent once more
     Events(cmd::events::Args),
+    /// List the processes that share the work, and who does what
+    Nodes(cmd::nodes::Args),
     /// Detect, track and count in finished videos
     Analyze(Box<cmd::analyze::Args>),
     /// List, fetch, check and time models
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Top(args) => cmd::top::run(&args),
         Command::Recordings(args) => cmd::recordings::run(&args),
         Command::Events(args) => cmd::events::run(&args),
+        Command::Nodes(args) => cmd::nodes::run(&args),
         Command::Analyze(args) => cmd::analyze::run(&args),
         Command::Models(args) => cmd::models::run(args),
         Command::Track(args) => cmd::track::run(&args),

@@ -11,11 +11,12 @@ use omma_infer::{MotionDetector, MotionOptions, Wanted};
 use omma_media::Picture;
 use omma_rules::{Counts, Line, Zone};
 use omma_types::{
-    Analysis, CameraId, ClassName, Detection, Event, EventIds, EventKind, FrameStamp, Point, Stage,
-    StageTimings, Track, TrackId, TrackState,
+    Analysis, CameraId, ClassName, Clock as _, Detection, Event, EventIds, EventKind, FrameStamp,
+    Point, Stage, StageTimings, SystemClock, Track, TrackId, TrackState,
 };
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
+use crate::cluster::{Mandate, Take};
 use crate::config::{CameraConfig, DetectConfig, Detector, MOTION};
 use crate::demand::Consumer;
 use crate::error::EngineError;
@@ -33,6 +34,18 @@ use crate::writer::EventSender;
 /// After something moved the model looks on for this long: people who stand still are
 /// followed, and the tracker does not lose them to the gate.
 const GATE_LINGER: Duration = Duration::from_secs(5);
+
+/// An analysis that may go on elsewhere leaves no picture out, up to here.
+const TOO_FAR_BEHIND: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the detector is free.
+const EYES_EVERY: Duration = Duration::from_millis(50);
+
+/// The picture that is being looked at when a camera is stopped is waited for so long.
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
+/// Pictures that wait for a program on the bus, where none is left out.
+const MOST_ASKED: usize = 8;
 
 /// What is said of a detector on the bus that does not answer.
 const NO_ANSWER: &str = "no program on the bus answers for this model; start one that does";
@@ -63,6 +76,10 @@ pub(crate) struct Analyst {
     /// Where programs on the bus are asked, and the pictures that wait for their answers.
     remote: Option<Arc<Remote>>,
     waiting: Mutex<Waiting<(Picture, Instant)>>,
+    /// An answer has come.
+    answered: Condvar,
+    /// Where the analysis may go on in another process: what it picks and remembers.
+    mandate: Option<Arc<Mandate>>,
     /// Apart from `eyes`, which stay locked while a model runs: whoever asks for counts does
     /// not wait for that.
     pipeline: Mutex<Pipeline>,
@@ -108,6 +125,7 @@ pub(crate) struct Links {
     pub(crate) metrics: Arc<CameraMetrics>,
     pub(crate) ids: EventIds,
     pub(crate) remote: Option<Arc<Remote>>,
+    pub(crate) mandate: Option<Arc<Mandate>>,
 }
 
 impl Analyst {
@@ -119,7 +137,7 @@ impl Analyst {
         links: Links,
     ) -> Result<Arc<Self>, EngineError> {
         let needs_motion = detect.detector == Detector::Motion || detect.motion_gate;
-        let pipeline = Pipeline::new(
+        let mut pipeline = Pipeline::new(
             config.id.clone(),
             detect.start_score,
             config.lines.clone(),
@@ -127,6 +145,12 @@ impl Analyst {
             links.ids,
         )
         .map_err(|source| EngineError::Rule { camera: config.id.to_string(), source })?;
+        if let Some(memory) =
+            links.mandate.as_ref().and_then(|m| m.begin(detect.rate.interval(), needs_motion))
+            && let Err(error) = pipeline.restore(&memory)
+        {
+            tracing::warn!(camera = %config.id, %error, "what another process knew is not used");
+        }
         let status = match &detect.detector {
             Detector::Motion => {
                 DetectorStatus { name: MOTION.to_owned(), engine: MOTION.to_owned(), error: None }
@@ -156,6 +180,8 @@ impl Analyst {
             }),
             remote: links.remote,
             waiting: Mutex::new(Waiting::new()),
+            answered: Condvar::new(),
+            mandate: links.mandate,
             shots: Mutex::new(shots_for(&config.lines, &config.zones)),
             scene: Mutex::new(Scene::default()),
             status: Mutex::new(status),
@@ -221,6 +247,57 @@ impl Analyst {
             pipeline.finish()
         };
         self.report(events, Instant::now());
+    }
+
+    /// The camera is about to be stopped: nobody waits for the detector any more.
+    pub(crate) fn begin_stop(&self) {
+        self.mandate.iter().for_each(|mandate| mandate.close());
+    }
+
+    /// The camera is stopped. Where its analysis may go on in another process, that one goes on
+    /// with what is open; else it is closed.
+    pub(crate) fn stop(&self) {
+        let Some(mandate) = &self.mandate else { return self.finish() };
+        self.pool.withdraw(self);
+        self.waiting.lock().clear();
+        // What is being looked at still counts, and its events go before the memory.
+        self.pool.wait_until_idle(self.key, Instant::now() + LAST_LOOK);
+        let last = {
+            let pipeline = self.pipeline.lock();
+            let was_finished = self.finished.swap(true, Ordering::Relaxed);
+            let latest = pipeline.last_frame().filter(|_| !was_finished);
+            latest.and_then(|stamp| mandate.analysed(stamp, || pipeline.save(), true))
+        };
+        last.into_iter().for_each(|checkpoint| mandate.write(checkpoint));
+    }
+
+    /// Waits for the detector, where a picture must not be left out: at most until the camera is
+    /// stopped, or the analysis is too far behind.
+    fn wait_for_eyes(&self, mandate: &Mandate, stamp: &FrameStamp) {
+        loop {
+            let is_idle = self.pool.wait_until_idle(self.key, Instant::now() + EYES_EVERY);
+            let is_free = is_idle && self.wait_for_answers();
+            let is_too_late = SystemClock.wall().since(stamp.wall) > TOO_FAR_BEHIND;
+            if is_free || is_too_late || mandate.is_closed() {
+                return;
+            }
+        }
+    }
+
+    /// Waits a moment where many pictures wait for answers. Answers whether there is room.
+    fn wait_for_answers(&self) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.len() >= MOST_ASKED {
+            self.answered.wait_for(&mut waiting, EYES_EVERY);
+        }
+        waiting.len() < MOST_ASKED
+    }
+
+    /// Shows a picture that a predecessor has analysed to what learns from pictures.
+    fn warm_up(&self, picture: &Picture) {
+        if let Some(motion) = &mut self.eyes.lock().motion {
+            motion.update(&picture.view(), picture.stamp().media);
+        }
     }
 
     /// A worker panicked over a picture of this camera.
@@ -321,6 +398,8 @@ impl Analyst {
             let seen = Seen { stamp: picture.stamp(), picture: Some(&picture), arrival };
             self.digest(&seen, detections, timings);
         }
+        drop(waiting);
+        self.answered.notify_all();
     }
 
     /// Of what somebody else found, what is asked for.
@@ -337,14 +416,18 @@ impl Analyst {
     /// Makes tracks, counts and events of what was found.
     fn digest(&self, seen: &Seen<'_>, detections: Vec<Detection>, mut timings: StageTimings) {
         let (stamp, arrival) = (seen.stamp, seen.arrival);
-        let (tracks, events, tails) = {
+        let (tracks, events, tails, checkpoint) = {
             let mut pipeline = self.pipeline.lock();
             if self.finished.load(Ordering::Relaxed) {
                 return;
             }
             let (tracks, events) = pipeline.digest(&stamp, &detections, &mut timings);
             self.measure(&pipeline, &events);
-            (tracks, events, Arc::new(pipeline.tails()))
+            let checkpoint = self
+                .mandate
+                .as_ref()
+                .and_then(|mandate| mandate.analysed(&stamp, || pipeline.save(), false));
+            (tracks, events, Arc::new(pipeline.tails()), checkpoint)
         };
 
         // Whatever was in the way, it no longer is.
@@ -371,6 +454,10 @@ impl Analyst {
         // Nobody listens: that is no failure.
         drop(self.messages.send(Message::Analysis(analysis)));
         self.report(events, arrival);
+        // Behind the events that it knows of.
+        if let Some((mandate, checkpoint)) = self.mandate.as_ref().zip(checkpoint) {
+            mandate.write(checkpoint);
+        }
     }
 
     /// Tells `witness` of every analysis from now on, until it is dropped.
@@ -485,6 +572,13 @@ pub(crate) struct Intake(pub(crate) Arc<Analyst>);
 
 impl Consumer for Intake {
     fn offer(&self, picture: &Picture, arrival: Instant) {
+        if let Some(mandate) = &self.0.mandate {
+            match mandate.takes(&picture.stamp()) {
+                Take::No => return,
+                Take::ToWarmUp => return self.0.warm_up(picture),
+                Take::Yes => self.0.wait_for_eyes(mandate, &picture.stamp()),
+            }
+        }
         self.0.pool.submit(&self.0, picture, arrival);
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use omma_bus::topic::{LazyTopics, TopicOptions};
 
 use crate::config::{
-    BusConfig, CameraConfig, Config, DialectConfig, PublishConfig, SinkConfig, SinkTarget,
+    BusConfig, CameraConfig, Config, DialectConfig, FrameTopic, PublishConfig, SinkConfig,
+    SinkTarget,
 };
 
 /// Of the sink that puts events onto the bus; no other one can be called so.
@@ -23,23 +24,26 @@ pub(crate) fn topics_of(config: &BusConfig) -> LazyTopics {
     LazyTopics::new(config.broker.clone(), options)
 }
 
-/// What of the cameras goes onto the bus, as if it stood under `publish:`.
+/// What of the cameras goes onto the bus, as if it stood under `publish:`. What came over the
+/// bus is not put there again.
 pub(crate) fn publications(config: &Config) -> Vec<PublishConfig> {
     let Some(bus) = &config.bus else { return Vec::new() };
-    let publication = |camera: &CameraConfig| PublishConfig {
-        camera: camera.id.clone(),
-        broker: bus.broker.clone(),
-        dialect: DialectConfig::Omma(BusConfig {
-            frames: camera.frames.unwrap_or(bus.frames),
-            ..bus.clone()
-        }),
-        name: camera.id.as_str().to_owned(),
-        fps: None,
-        quality: 80,
-        keep: None,
-        page: None,
+    let publication = |camera: &CameraConfig| {
+        let frames =
+            if camera.relayed { FrameTopic::None } else { camera.frames.unwrap_or(bus.frames) };
+        let analyses = camera.detect.is_some();
+        (frames != FrameTopic::None || analyses).then(|| PublishConfig {
+            camera: camera.id.clone(),
+            broker: bus.broker.clone(),
+            dialect: DialectConfig::Omma { bus: BusConfig { frames, ..bus.clone() }, analyses },
+            name: camera.id.as_str().to_owned(),
+            fps: None,
+            quality: 80,
+            keep: None,
+            page: None,
+        })
     };
-    config.cameras.iter().map(publication).collect()
+    config.cameras.iter().filter_map(publication).collect()
 }
 
 /// What puts events onto the bus, as if it stood under `sinks:`.

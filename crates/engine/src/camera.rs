@@ -4,20 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use omma_bus::dialect::deepvision::Note;
 use omma_rules::{Line, Zone};
-use omma_types::{CameraId, EventIds, redact_url};
+use omma_types::{Analysis, CameraId, EventIds, Track, TrackState, redact_url};
 use parking_lot::Mutex;
+use tokio::sync::broadcast;
 
 use crate::analyst::{Analyst, Intake, Links, Scene};
 use crate::config::{CameraConfig, PassThroughConfig, Rate, RecordConfig};
 use crate::demand::Consumer;
 use crate::error::EngineError;
 use crate::feed::{PacketFeed, PictureFeed, Preroll};
+use crate::input::Relayed;
 use crate::live::{Feed, LiveView};
 use crate::pass_through::{PassThrough, PassThroughStatus};
 use crate::record::{Library, Recorder, RecordingStatus};
 use crate::shared::{Shared, random_seed};
-use crate::status::{CameraState, CameraStatus, FrameCounts, Totals, ViewOptions};
+use crate::status::{CameraState, CameraStatus, FrameCounts, Message, Totals, ViewOptions};
 use crate::stream::{Role, Stream};
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
 
@@ -36,7 +39,14 @@ pub(crate) struct Camera {
     /// Counted before: by former processes, by the camera's predecessor before a reload, and
     /// by rules that were exchanged. Locked before the analyst's rules.
     base: Mutex<Totals>,
+    /// Whether what is counted, here or elsewhere, comes back as events: then the store's
+    /// counts are all, and go into `base` again and again.
+    counts_come: bool,
+    /// What another process found out about its pictures last.
+    heard: Mutex<Scene>,
     feeds: Mutex<HashMap<ViewOptions, std::sync::Weak<Feed>>>,
+    /// What other programs want to have drawn into its live picture.
+    notes: Mutex<Vec<Note>>,
     pass_through: Mutex<Option<PassThrough>>,
     recorder: Mutex<Option<Recorder>>,
     library: Arc<Library>,
@@ -51,6 +61,12 @@ impl Camera {
         shared: &Arc<Shared>,
     ) -> Result<Arc<Self>, EngineError> {
         let metrics = Arc::new(shared.telemetry.camera(&config.id));
+        let mandate = shared.cluster.as_ref().and_then(|cluster| cluster.mandate(&config.id));
+        let relay = shared
+            .remote
+            .as_ref()
+            .filter(|_| config.relayed)
+            .map(|remote| Relayed { topics: remote.topics().clone(), mandate: mandate.clone() });
         let analyst = config.detect.clone().map(|detect| -> Result<_, EngineError> {
             let links = Links {
                 pool: Arc::clone(&shared.pool),
@@ -61,21 +77,25 @@ impl Camera {
                 metrics: Arc::clone(&metrics),
                 ids: EventIds::new(random_seed()),
                 remote: shared.remote.clone(),
+                mandate: mandate.clone(),
             };
             Analyst::new(&config, detect, links)
         });
         let analyst = analyst.transpose()?;
-        let main = (!config.paused)
-            .then(|| Stream::new(&config, Role::Main, Arc::clone(&metrics), &shared.runtime));
+        let main = (!config.paused).then(|| {
+            Stream::new(&config, Role::Main, Arc::clone(&metrics), &shared.runtime, relay)
+        });
         let sub = (!config.paused && config.detect_url.is_some()).then(|| {
             let metrics = Arc::new(shared.telemetry.sub_stream(&config.id));
-            Stream::new(&config, Role::Detect, metrics, &shared.runtime)
+            Stream::new(&config, Role::Detect, metrics, &shared.runtime, None)
         });
         let seen = sub.as_ref().or(main.as_ref());
         let intake = analyst.as_ref().zip(config.detect.as_ref()).map(|(analyst, detect)| {
             let intake: Arc<dyn Consumer> = Arc::new(Intake(Arc::clone(analyst)));
             if let Some(seen) = seen {
-                seen.demand.add(&intake, detect.rate);
+                // An analysis that may go on elsewhere picks its pictures itself.
+                let picks = mandate.is_some() && detect.rate != Rate::Keyframes;
+                seen.demand.add(&intake, if picks { Rate::All } else { detect.rate });
             }
             intake
         });
@@ -87,7 +107,10 @@ impl Camera {
             analyst,
             intake: Mutex::new(intake),
             base: Mutex::new(base),
+            counts_come: shared.cluster.as_ref().is_some_and(|cluster| cluster.serves()),
+            heard: Mutex::default(),
             feeds: Mutex::new(HashMap::new()),
+            notes: Mutex::default(),
             pass_through: Mutex::new(None),
             recorder: Mutex::new(None),
             library: Arc::clone(&shared.library),
@@ -101,6 +124,15 @@ impl Camera {
         camera.pass_on(camera.config().pass_through)?;
         camera.record(camera.config().record.as_ref())?;
         Ok(camera)
+    }
+
+    /// What other programs want to have drawn into its live picture.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        self.notes.lock().clone()
+    }
+
+    pub(crate) fn set_notes(&self, notes: Vec<Note>) {
+        *self.notes.lock() = notes;
     }
 
     fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {
@@ -134,7 +166,7 @@ impl Camera {
             stream.join();
         }
         if let Some(analyst) = &self.analyst {
-            analyst.finish();
+            analyst.stop();
         }
         // The camera may be gone for good: no metric may say for ever that it is there.
         self.metrics.state(None);
@@ -147,6 +179,7 @@ impl Camera {
             stream.begin_stop();
         }
         *self.intake.lock() = None;
+        self.analyst.iter().for_each(|analyst| analyst.begin_stop());
         for feed in self.feeds.lock().values().filter_map(std::sync::Weak::upgrade) {
             feed.close();
         }
@@ -201,7 +234,58 @@ impl Camera {
     }
 
     pub(crate) fn scene(&self) -> Scene {
-        self.analyst.as_ref().map(|analyst| analyst.scene()).unwrap_or_default()
+        match &self.analyst {
+            Some(analyst) => analyst.scene(),
+            None => self.heard.lock().clone(),
+        }
+    }
+
+    /// Another process has analysed a picture.
+    pub(crate) fn heard(&self, analysis: Arc<Analysis>, messages: &broadcast::Sender<Message>) {
+        let confirmed = || analysis.tracks.iter().filter(|t| t.state == TrackState::Confirmed);
+        let people = confirmed().filter(|t| t.class.as_str() == "person").count();
+        self.metrics.people.set(people as f64);
+        self.metrics.objects.set(confirmed().count() as f64);
+        for zone in &self.config().zones {
+            let inside = confirmed().filter(|track| zone.holds(track)).count();
+            self.metrics.occupancy(zone.name(), inside as u64);
+        }
+        {
+            let mut scene = self.heard.lock();
+            scene.previous = scene.latest.replace(Arc::clone(&analysis));
+        }
+        // Nobody listens: that is no failure.
+        drop(messages.send(Message::Analysis(analysis)));
+    }
+
+    /// What the store has counted by now, where counts come as events.
+    pub(crate) fn counted(&self, totals: Totals) {
+        if self.counts_come {
+            *self.base.lock() = totals;
+        }
+    }
+
+    /// How many objects are in each zone, as far as this process knows.
+    fn occupy(&self, totals: &mut Totals) {
+        let inside = |name: &str| match &self.analyst {
+            Some(analyst) => {
+                let counts = analyst.counts();
+                counts.zones.iter().find(|zone| zone.name == name).map_or(0, |z| z.occupancy())
+            }
+            None => {
+                let config = self.config();
+                let zone = config.zones.iter().find(|zone| zone.name() == name);
+                let latest = self.heard.lock().latest.clone();
+                zone.zip(latest).map_or(0, |(zone, latest)| {
+                    let confirmed = |track: &&Track| track.state == TrackState::Confirmed;
+                    let inside = latest.tracks.iter().filter(confirmed).filter(|t| zone.holds(t));
+                    inside.count() as u64
+                })
+            }
+        };
+        for zone in &mut totals.zones {
+            zone.occupancy = inside(&zone.name);
+        }
     }
 
     pub(crate) fn latest(&self) -> Option<Arc<omma_types::Analysis>> {
@@ -332,6 +416,9 @@ impl Camera {
     pub(crate) fn totals(&self) -> Totals {
         let config = self.config();
         let mut totals = self.all_totals().of_rules(&config.lines, &config.zones);
+        if self.counts_come {
+            self.occupy(&mut totals);
+        }
         if self.seen().is_none_or(|stream| stream.health.state() != CameraState::Online) {
             // Nobody is seen any more.
             totals.zones.iter_mut().for_each(|zone| zone.occupancy = 0);
@@ -343,6 +430,7 @@ impl Camera {
     pub(crate) fn all_totals(&self) -> Totals {
         let base = self.base.lock();
         match &self.analyst {
+            _ if self.counts_come => base.clone(),
             Some(analyst) => base.plus(&analyst.counts()),
             None => base.clone(),
         }

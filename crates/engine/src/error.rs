@@ -56,6 +56,15 @@ pub enum EngineError {
         /// The name.
         name: String,
     },
+    /// Cameras can't be changed in one of several processes that share them.
+    #[error(
+        "camera `{camera}` is shared by several processes, which would not know of the change; \
+         change the configuration file of all of them"
+    )]
+    Shared {
+        /// The camera.
+        camera: String,
+    },
     /// A camera's stream can't be passed on.
     #[error("camera `{camera}` has no address to pass its stream on to; set `pass_through.url`")]
     NoPassThrough {
@@ -142,7 +151,7 @@ impl EngineError {
             Self::Source { .. } | Self::MotionHasNoClasses { .. } | Self::Redaction { .. } => {
                 ErrorKind::Invalid
             }
-            Self::Exists { .. } => ErrorKind::Busy,
+            Self::Exists { .. } | Self::Shared { .. } => ErrorKind::Busy,
             Self::NoPassThrough { .. } | Self::LiveOnly { .. } => ErrorKind::Invalid,
             Self::Config(error) => error.kind(),
             Self::Rule { source, .. } => source.kind(),

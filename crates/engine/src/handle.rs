@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
 use crate::camera::Camera;
+use crate::cluster::NodeStatus;
 use crate::config::{CameraConfig, PassThroughConfig, Rate};
 use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
@@ -138,6 +139,11 @@ impl Handle {
         })
     }
 
+    /// The processes that share the work, by name; none where this one does it all.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.shared.cluster.as_ref().map(|cluster| cluster.nodes()).unwrap_or_default()
+    }
+
     /// How publishing cameras in other systems' formats does.
     pub fn publications(&self) -> Vec<PublicationStatus> {
         self.shared.publishers.status()
@@ -146,7 +152,8 @@ impl Handle {
     /// The page of the entry that stands at `at` in the configuration's `publish`, from now on;
     /// none where it has none.
     pub fn publication_page(&self, at: usize) -> Option<PageView> {
-        self.shared.publishers.page(at)
+        let config = self.shared.file.read();
+        self.shared.publishers.page(config.publish.get(at)?)
     }
 
     /// What other programs found out, on its way to a webhook.

@@ -4,11 +4,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
+use omma_bus::dialect::omma;
+use omma_bus::topic::{LazyTopics, Start};
 use omma_bus::{BrokerAddress, BusError, Frame, FrameForm, Inbound, Inlet};
 use omma_imaging::JpegEncoder;
 use omma_media::{MediaError, PacketProducer, RelayedPacket, SourceSpec};
 use omma_types::{CameraId, redact_url};
 use tokio::runtime::Handle;
+
+use crate::cluster::Mandate;
 
 /// Pixels are made packets of this quality: they are decoded again at once, and what the
 /// detector sees should not suffer.
@@ -47,6 +52,50 @@ pub(crate) fn source(
         }))
     };
     Ok(SourceSpec::relay(&name, Arc::new(factory)))
+}
+
+/// A camera that another process of the same system reads.
+#[derive(Clone)]
+pub(crate) struct Relayed {
+    pub(crate) topics: LazyTopics,
+    /// The analysis of the camera, where it is in this process's hands: it says where to begin.
+    pub(crate) mandate: Option<Arc<Mandate>>,
+}
+
+/// The source of a camera that another process reads.
+pub(crate) fn relayed(camera: &CameraId, relayed: Relayed, runtime: Handle) -> SourceSpec {
+    let name = format!("{}/frames/{camera}", relayed.topics.broker().shown());
+    let (camera, shown) = (camera.clone(), name.clone());
+    let factory = move |_stop: &omma_media::Stop| -> Result<Box<dyn PacketProducer>, MediaError> {
+        let start = relayed.mandate.as_ref().map_or(Start::Newest, |mandate| mandate.start());
+        let reader = omma::Reader::over(relayed.topics.clone(), camera.as_str(), start);
+        let inlet = Shared { reader, mandate: relayed.mandate.clone() };
+        let (name, runtime) = (shown.clone(), runtime.clone());
+        Ok(Box::new(Relay { name, runtime, inlet: Box::new(inlet), encoder: None, said: false }))
+    };
+    SourceSpec::relay(&name, Arc::new(factory))
+}
+
+/// What another process reads, with the places of keyframes noted for whoever goes on.
+struct Shared {
+    reader: omma::Reader,
+    mandate: Option<Arc<Mandate>>,
+}
+
+impl Inlet for Shared {
+    fn next(&mut self) -> BoxFuture<'_, Result<Inbound, BusError>> {
+        Box::pin(async {
+            let (frame, at) = self.reader.next_frame().await?;
+            if let Some(mandate) = self.mandate.as_ref().filter(|_| frame.keyframe) {
+                mandate.passed_keyframe(frame.stamp.wall, at);
+            }
+            Ok(Inbound::Frame(frame))
+        })
+    }
+
+    fn left_out(&self) -> u64 {
+        self.reader.left_out()
+    }
 }
 
 /// One connection to a stream on a bus.

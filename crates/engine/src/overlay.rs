@@ -18,8 +18,10 @@ pub(crate) struct Overlay {
     pub(crate) file: Config,
     /// What the API changed.
     pub(crate) changes: BTreeMap<CameraId, CameraChange>,
-    /// What runs.
+    /// What follows from both.
     pub(crate) config: Config,
+    /// What of it runs in this process: all of it, unless several share the work.
+    pub(crate) running: Config,
 }
 
 /// What runs where `file` is the configuration file's and `changes` are kept in the store.
@@ -33,12 +35,12 @@ impl Overlay {
     /// Joins both. Also tells what could not be used, for people.
     pub(crate) fn new(file: Config, changes: Vec<CameraChange>) -> (Self, Vec<String>) {
         let changes = changes.into_iter().map(|c| (c.camera.clone(), c)).collect();
-        let mut overlay = Self { config: file.clone(), file, changes };
+        let mut overlay = Self { config: file.clone(), running: file.clone(), file, changes };
         let problems = overlay.join();
         (overlay, problems)
     }
 
-    /// Works out what runs, after the file or a change is another.
+    /// Works out what is to run, after the file or a change is another.
     pub(crate) fn join(&mut self) -> Vec<String> {
         let mut cameras: BTreeMap<CameraId, CameraConfig> =
             self.file.cameras.iter().map(|camera| (camera.id.clone(), camera.clone())).collect();

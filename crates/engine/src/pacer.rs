@@ -21,6 +21,16 @@ impl Pacer {
         Self { interval, due: None }
     }
 
+    /// A pacer that goes on where another one was, whose next picture was `due`.
+    pub(crate) fn resumed(interval: Duration, due: Option<MediaTime>) -> Self {
+        Self { interval, due }
+    }
+
+    /// When the next picture is due; none before the first one.
+    pub(crate) fn due(&self) -> Option<MediaTime> {
+        self.due
+    }
+
     /// Whether the picture at `media` is wanted.
     pub(crate) fn is_due(&mut self, media: MediaTime) -> bool {
         let Some(due) = self.due else {

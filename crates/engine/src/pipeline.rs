@@ -94,6 +94,11 @@ impl Pipeline {
         self.rules.counts()
     }
 
+    /// The picture that was taken in last.
+    pub fn last_frame(&self) -> Option<&FrameStamp> {
+        self.last_frame.as_ref()
+    }
+
     /// All tails by track, oldest point first.
     pub fn tails(&self) -> HashMap<TrackId, Vec<Point>> {
         let points = |tail: &Vec<(MediaTime, Point)>| tail.iter().map(|(_, p)| *p).collect();

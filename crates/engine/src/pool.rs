@@ -36,6 +36,8 @@ struct State {
 pub(crate) struct Pool {
     state: Mutex<State>,
     work: Condvar,
+    /// A picture has been looked at.
+    done: Condvar,
     models: Models,
     telemetry: Arc<Telemetry>,
     workers: Mutex<Vec<JoinHandle<()>>>,
@@ -51,6 +53,7 @@ impl Pool {
         let pool = Arc::new(Self {
             state: Mutex::new(State { schedule: Schedule::new(), closed: false }),
             work: Condvar::new(),
+            done: Condvar::new(),
             models,
             telemetry,
             workers: Mutex::new(Vec::new()),
@@ -90,6 +93,18 @@ impl Pool {
         self.work.notify_one();
     }
 
+    /// Waits until no picture of the camera with this key waits or is looked at, at most until
+    /// `deadline`. Answers whether that is so.
+    pub(crate) fn wait_until_idle(&self, key: u64, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        while state.schedule.is_busy(key) {
+            if state.closed || self.done.wait_until(&mut state, deadline).timed_out() {
+                return !state.schedule.is_busy(key);
+            }
+        }
+        true
+    }
+
     /// Takes back the waiting picture of a camera that is being stopped.
     pub(crate) fn withdraw(&self, analyst: &Analyst) {
         drop(self.state.lock().schedule.withdraw(analyst.key));
@@ -102,6 +117,7 @@ impl Pool {
         state.schedule.clear();
         drop(state);
         self.work.notify_all();
+        self.done.notify_all();
         for worker in std::mem::take(&mut *self.workers.lock()) {
             if worker.join().is_err() {
                 tracing::error!("a detector thread ended in a panic");
@@ -124,6 +140,7 @@ impl Pool {
             sessions.close_idle(Instant::now());
             self.state.lock().schedule.done(key);
             self.work.notify_one();
+            self.done.notify_all();
         }
     }
 

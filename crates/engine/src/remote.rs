@@ -23,7 +23,12 @@ use crate::shared::{Shared, random_seed};
 const QUALITY: u8 = 85;
 
 /// The topic of answers.
-const DETECTIONS: &str = "detections";
+pub(crate) const DETECTIONS: &str = "detections";
+
+/// The topic of pictures that the model called `name` is to look at.
+pub(crate) fn work_topic(name: &str) -> Topic {
+    Topic::work(&format!("detect.{name}"))
+}
 
 /// What is said while there is no connection.
 const NO_BUS: &str = "the bus cannot be reached, so nobody looks at the pictures";
@@ -66,7 +71,7 @@ impl Remote {
             classes: detect.classes.iter().map(|class| class.as_str().to_owned()).collect(),
             min_score: detect.min_score,
         });
-        topics.offer(&Topic::work(&format!("detect.{}", detect.name)), camera.as_str(), message);
+        topics.offer(&work_topic(&detect.name), camera.as_str(), message);
         Ok(())
     }
 

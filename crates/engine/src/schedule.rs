@@ -54,6 +54,11 @@ impl<T> Schedule<T> {
         self.busy.retain(|busy| *busy != key);
     }
 
+    /// Whether something of `key` waits or is worked on.
+    pub(crate) fn is_busy(&self, key: u64) -> bool {
+        self.busy.contains(&key) || self.waiting.iter().any(|waiting| waiting.key == key)
+    }
+
     /// Takes back what waits for `key`.
     pub(crate) fn withdraw(&mut self, key: u64) -> Option<T> {
         let index = self.waiting.iter().position(|waiting| waiting.key == key)?;

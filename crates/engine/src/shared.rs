@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
 use crate::camera::Camera;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::forgetting::Forgetting;
 use crate::overlay::Overlay;
@@ -21,7 +22,7 @@ use crate::record::{Library, Upkeep};
 use crate::remote::Remote;
 use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
-use crate::status::Message;
+use crate::status::{Message, Totals};
 use crate::telemetry::Telemetry;
 use crate::writer::{EventSender, Writer};
 
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
     pub(crate) library: Arc<Library>,
+    /// This process among those that share the work; none where it does all alone.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     /// Programs on the bus that detect; none without a bus.
     pub(crate) remote: Option<Arc<Remote>>,
     pub(crate) snapshots: Arc<Snapshots>,
@@ -68,7 +71,19 @@ impl Shared {
     }
 
     pub(crate) fn events(&self) -> EventSender {
-        self.writer.sender()
+        match &self.cluster {
+            Some(cluster) => EventSender::Bus(cluster.reporter()),
+            None => self.writer.sender(),
+        }
+    }
+
+    /// Reads again what the store has counted for a camera that is counted elsewhere.
+    pub(crate) async fn recount(&self, id: &CameraId) {
+        let Some(camera) = self.camera(id) else { return };
+        match self.store.totals(id).await {
+            Ok(rows) => camera.counted(Totals::of_rows(&rows)),
+            Err(error) => tracing::warn!(camera = %id, %error, "its counts can't be read"),
+        }
     }
 
     pub(crate) fn render_metrics(&self) -> String {

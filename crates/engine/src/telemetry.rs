@@ -158,6 +158,12 @@ pub(crate) struct Telemetry {
     pub(crate) event_queue: Gauge,
     /// Messages on the bus's topics that are none of Omma's.
     pub(crate) foreign_messages: Counter,
+    /// Pictures that models of this process looked at for other processes.
+    pub(crate) looked_for_others: Counter,
+    /// Events that were not this process's to tell any more.
+    pub(crate) untold_events: Counter,
+    /// Events told by who was not the owner.
+    pub(crate) foreign_events: Counter,
     /// Pictures waiting for a detector.
     pub(crate) detector_queue: Gauge,
 }
@@ -315,6 +321,12 @@ impl Telemetry {
             memory_bytes: gauge("omma_process_memory_bytes"),
             event_queue: gauge("omma_event_queue_items"),
             detector_queue: gauge("omma_detector_queue_items"),
+            looked_for_others: recorder
+                .register_counter(&Key::from_name("omma_node_pictures_total"), &METADATA),
+            untold_events: recorder
+                .register_counter(&Key::from_name("omma_node_untold_events_total"), &METADATA),
+            foreign_events: recorder
+                .register_counter(&Key::from_name("omma_node_foreign_events_total"), &METADATA),
             foreign_messages: recorder
                 .register_counter(&Key::from_name("omma_bus_foreign_messages_total"), &METADATA),
             recorder,
@@ -625,6 +637,15 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_bus_interruptions_total", "times that the bus was away");
     counter("omma_bus_dropped_total", "messages that the bus did not take in time, by reason");
     counter("omma_bus_foreign_messages_total", "messages of the bus that are not understood");
+    counter("omma_node_pictures_total", "pictures that models looked at for other processes");
+    counter(
+        "omma_node_untold_events_total",
+        "events left to another process, which owns the camera",
+    );
+    counter(
+        "omma_node_foreign_events_total",
+        "events left out, told by a process that had lost the camera",
+    );
     gauge("omma_event_queue_items", None, "events waiting to be stored");
     gauge("omma_detector_queue_items", None, "pictures waiting for a detector");
     gauge("omma_process_cpu_seconds", Some(Unit::Seconds), "processor time used");

@@ -11,7 +11,9 @@ use tokio::sync::broadcast;
 
 use crate::annotations::Annotations;
 use crate::camera::Camera;
-use crate::config::{CameraConfig, Config, SinkConfig};
+use crate::cluster::Cluster;
+use crate::config::{CameraConfig, Config, PublishConfig, Role, SinkConfig};
+use crate::derive::Derived;
 use crate::error::EngineError;
 use crate::forgetting::Forgetting;
 use crate::handle::Handle;
@@ -26,7 +28,7 @@ use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
-use crate::writer::Writer;
+use crate::writer::{EventSender, Writer};
 
 /// How long the end waits for the index of recordings. What it misses, the next start finds.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
@@ -57,15 +59,30 @@ impl Engine {
             tokio::runtime::Handle::current(),
         )?;
         let file = Arc::new(config.clone());
-        let (overlay, problems) = Overlay::new(config, store.camera_changes().await?);
+        let (mut overlay, problems) = Overlay::new(config, store.camera_changes().await?);
         for problem in problems {
             tracing::error!(problem, "a camera that was set up at run time can't be used as it is");
         }
-        let cameras = overlay.config.cameras.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let topics = overlay.config.bus.as_ref().map(crate::bus::topics_of);
+        let cluster = match (&overlay.file.node, &topics) {
+            (Some(node), Some(topics)) => {
+                Some(Cluster::new(node.clone(), topics.clone(), &telemetry, &runtime)?)
+            }
+            _ => None,
+        };
+        if let Some(cluster) = &cluster {
+            overlay.running = cluster.share(&overlay.config);
+        }
+        let running = overlay.running.clone();
+        let events = match &cluster {
+            Some(cluster) => EventSender::Bus(cluster.reporter()),
+            None => writer.sender(),
+        };
         let library = Arc::new(Library::new(
             store.clone(),
             &overlay.config.recordings,
-            writer.sender(),
+            events,
             tokio::runtime::Handle::current(),
         ));
         let upkeep = Upkeep::start(&library)?;
@@ -73,10 +90,7 @@ impl Engine {
         let annotations =
             Annotations::start(overlay.file.annotations.as_ref(), store.clone(), &telemetry)
                 .await?;
-        let topics = overlay.config.bus.as_ref().map(crate::bus::topics_of);
-        let mut publications = overlay.config.publish.clone();
-        publications.extend(crate::bus::publications(&overlay.config));
-        let publishers = Publishers::new(&publications, topics.as_ref(), &telemetry);
+        let publishers = Publishers::new(topics.clone(), Arc::clone(&telemetry));
         let sinks = Sinks::new(store.clone(), messages.subscribe()).await?;
         let forgetting = Forgetting::start(sinks.clone(), overlay.file.events_keep);
         let wanted = wanted_sinks(&overlay.file);
@@ -84,13 +98,14 @@ impl Engine {
             cameras: RwLock::new(BTreeMap::new()),
             file: RwLock::new(file),
             overlay: tokio::sync::Mutex::new(overlay),
-            runtime: tokio::runtime::Handle::current(),
+            runtime,
             store,
             messages,
             telemetry,
             pool,
             writer,
             library,
+            cluster,
             remote: topics.map(Remote::new),
             snapshots,
             upkeep,
@@ -101,10 +116,13 @@ impl Engine {
         });
         // Before the cameras: a new sink gets their first events.
         shared.sinks.apply(&shared, &wanted).await;
-        for camera in cameras {
+        for camera in running.cameras.clone() {
             start_camera(&shared, camera, None).await?;
         }
-        shared.publishers.start(&shared);
+        shared.publishers.apply(&shared, &publications(&running));
+        if let Some(cluster) = &shared.cluster {
+            cluster.start(&shared)?;
+        }
         if let Some(remote) = &shared.remote {
             remote.start(&shared)?;
         }
@@ -121,6 +139,7 @@ impl Engine {
     /// their way are stored.
     pub async fn stop(self) {
         let shared = Arc::clone(&self.shared);
+        shared.cluster.iter().for_each(|cluster| cluster.begin_stop());
         shared.publishers.stop();
         let stopping = tokio::task::spawn_blocking(move || {
             let cameras = std::mem::take(&mut *shared.cameras.write());
@@ -142,6 +161,9 @@ impl Engine {
         if stopping.await.is_err() {
             tracing::error!("stopping panicked");
         }
+        if let Some(cluster) = &self.shared.cluster {
+            cluster.leave().await;
+        }
         self.shared.sinks.stop().await;
         self.shared.library.settle(SETTLE_WITHIN).await;
         self.shared.store.close().await;
@@ -160,6 +182,8 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
         cameras: Vec::new(),
         tokens: Vec::new(),
         sinks: Vec::new(),
+        // Their listening ports are opened at the start.
+        publish: config.publish.iter().filter(|entry| entry.page.is_some()).cloned().collect(),
         ..config.clone()
     };
     if overlay.file.tokens != new.tokens {
@@ -181,15 +205,44 @@ pub(crate) async fn reload(shared: &Arc<Shared>, new: Config) -> Vec<String> {
         )
     }));
     report.extend(shared.sinks.apply(shared, &wanted_sinks(&new)).await);
-    let old = overlay.config.clone();
     overlay.file = new;
     report.extend(overlay.join());
-    report.extend(apply(shared, &old, &overlay.config).await);
+    report.extend(settle(shared, &mut overlay).await);
     report
 }
 
-/// Where this process sends events: the one that stores them, and no other.
+/// Another part of the shared work is this process's: `hold` makes it so.
+pub(crate) async fn share(shared: &Arc<Shared>, hold: impl FnOnce()) {
+    let mut overlay = shared.overlay.lock().await;
+    hold();
+    for change in settle(shared, &mut overlay).await {
+        tracing::info!(change = change.as_str(), "the work is shared anew");
+    }
+}
+
+/// Makes what is to run into what runs.
+async fn settle(shared: &Arc<Shared>, overlay: &mut Overlay) -> Vec<String> {
+    let new = match &shared.cluster {
+        Some(cluster) => cluster.share(&overlay.config),
+        None => overlay.config.clone(),
+    };
+    let old = std::mem::replace(&mut overlay.running, new);
+    apply(shared, &old, &overlay.running).await
+}
+
+/// What is published of the cameras of `config`: what it says, and what the bus wants.
+fn publications(config: &Config) -> Vec<PublishConfig> {
+    let bus = crate::bus::publications(config);
+    config.publish.iter().cloned().chain(bus).collect()
+}
+
+/// Where this process sends events. Those that share the work tell them over the bus as they
+/// come, and who serves sends them on.
 fn wanted_sinks(config: &Config) -> Vec<SinkConfig> {
+    if let Some(node) = &config.node {
+        let serves = node.roles.contains(&Role::Serve);
+        return if serves { config.sinks.clone() } else { Vec::new() };
+    }
     config.sinks.iter().cloned().chain(crate::bus::events(config)).collect()
 }
 
@@ -199,6 +252,9 @@ pub(crate) async fn change(
     overlay: &mut Overlay,
     change: CameraChange,
 ) -> Result<Vec<String>, EngineError> {
+    if shared.cluster.is_some() {
+        return Err(EngineError::Shared { camera: change.camera.to_string() });
+    }
     let is_nothing = change.settings.is_none() && change.paused.is_none() && !change.removed;
     if is_nothing {
         shared.store.forget_camera_change(&change.camera).await?;
@@ -207,9 +263,8 @@ pub(crate) async fn change(
         shared.store.put_camera_change(&change).await?;
         overlay.changes.insert(change.camera.clone(), change);
     }
-    let old = overlay.config.clone();
     let mut report = overlay.join();
-    report.extend(apply(shared, &old, &overlay.config).await);
+    report.extend(settle(shared, overlay).await);
     for change in &report {
         tracing::info!(change = change.as_str(), "changed through the API");
     }
@@ -253,6 +308,7 @@ async fn apply(shared: &Arc<Shared>, old: &Config, new: &Config) -> Vec<String> 
             Err(error) => format!("camera `{}`: not started: {error}", added.id),
         });
     }
+    report.extend(shared.publishers.apply(shared, &publications(new)));
     if let Err(error) = load_models(shared) {
         report.push(error.to_string());
     }
@@ -278,13 +334,22 @@ async fn start_camera(
     config: CameraConfig,
     before: Option<Totals>,
 ) -> Result<(), EngineError> {
-    let before = match before {
-        Some(before) => before,
-        None => Totals::of_rows(&shared.store.totals(&config.id).await?),
+    let before = match (before, &shared.cluster) {
+        // What others have counted is in what is remembered of the camera.
+        (_, Some(cluster)) if !cluster.serves() => Totals::default(),
+        (Some(before), None) => before,
+        _ => Totals::of_rows(&shared.store.totals(&config.id).await?),
     };
     let id = config.id.clone();
+    let is_seen_elsewhere = config.detect.is_none() && Derived::of(&config.url).is_none();
     let camera = Camera::start(config, before, shared)?;
-    shared.cameras.write().insert(id, camera);
+    shared.cameras.write().insert(id, Arc::clone(&camera));
+    if let Some(cluster) = &shared.cluster
+        && cluster.serves()
+        && is_seen_elsewhere
+    {
+        cluster.watch(&camera, shared);
+    }
     Ok(())
 }
 

@@ -86,6 +86,11 @@ impl<T> Waiting<T> {
         self.items.pop_front().map(|item| (item.what, item.answer))
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// Forgets all: their camera's stream began anew.
     pub(crate) fn clear(&mut self) {
         self.items.clear();

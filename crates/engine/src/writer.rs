@@ -15,6 +15,7 @@ use omma_types::{CameraId, Event, EventId, EventKind, MediaTime, WallTime};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::broadcast;
 
+use crate::cluster::Reporter;
 use crate::error::EngineError;
 use crate::status::Message;
 use crate::telemetry::{CameraMetrics, Telemetry};
@@ -62,16 +63,33 @@ pub(crate) fn of_camera(id: EventId, camera: &CameraId, kind: EventKind, wall: W
     }
 }
 
-/// Sends events to the writer.
+/// Where events go: to the writer, or, where several processes share the work, to all of them
+/// over the bus.
 #[derive(Clone)]
-pub(crate) struct EventSender {
-    queue: SyncSender<Item>,
-    telemetry: Arc<Telemetry>,
+pub(crate) enum EventSender {
+    Store(Queue),
+    Bus(Reporter),
 }
 
 impl EventSender {
     /// Hands over an event; waits while the queue is full. Not for async code.
     pub(crate) fn send(&self, event: Event, origin: Origin) {
+        match self {
+            Self::Store(queue) => queue.send(event, origin),
+            Self::Bus(reporter) => reporter.event(event, origin),
+        }
+    }
+}
+
+/// The writer's queue.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    queue: SyncSender<Item>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Queue {
+    fn send(&self, event: Event, origin: Origin) {
         self.telemetry.event_queue.increment(1.0);
         if self.queue.send(Item::Event(Box::new(event), origin)).is_err() {
             self.telemetry.event_queue.decrement(1.0);
@@ -82,7 +100,7 @@ impl EventSender {
 
 /// The thread that writes events.
 pub(crate) struct Writer {
-    sender: EventSender,
+    sender: Queue,
     thread: Mutex<Option<JoinHandle<()>>>,
     trouble: Arc<Trouble>,
 }
@@ -106,7 +124,7 @@ impl Writer {
         let (sender, receiver) = sync_channel(QUEUE_ITEMS);
         let trouble = Arc::new(Trouble::default());
         let own = Arc::clone(&trouble);
-        let sender = EventSender { queue: sender, telemetry: Arc::clone(&telemetry) };
+        let sender = Queue { queue: sender, telemetry: Arc::clone(&telemetry) };
         let thread = std::thread::Builder::new()
             .name("events".to_owned())
             .spawn(move || write_all(&receiver, &store, &messages, &telemetry, &runtime, &own))
@@ -119,7 +137,7 @@ impl Writer {
 
     /// A way to hand over events.
     pub(crate) fn sender(&self) -> EventSender {
-        self.sender.clone()
+        EventSender::Store(self.sender.clone())
     }
 
     /// Why events can't be stored at the moment, if so.
@@ -151,6 +169,8 @@ fn write_all(
     trouble: &Trouble,
 ) {
     let mut stopping = false;
+    // One that was told again by another process is in the store already: it is no news.
+    let mut newest = runtime.block_on(store.last_seq()).unwrap_or_default();
     let mut upkeep = Instant::now() + UPKEEP_EVERY;
     while !stopping {
         // Also where events never pause: samples pile up until it is done.
@@ -179,7 +199,8 @@ fn write_all(
         };
         for ((event, origin), number) in events.into_iter().zip(origins).zip(numbers) {
             telemetry.event_queue.decrement(1.0);
-            let Some(number) = number else { continue };
+            let Some(number) = number.filter(|number| *number > newest) else { continue };
+            newest = number;
             if let Some((arrival, metrics)) = origin {
                 metrics.event_latency.record(arrival.elapsed().as_secs_f64());
             }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use omma_engine::cluster::{
-    Alive, Duty, Entry, HEARTBEAT, Hold, Ledger, Member, NodeId, Position, Record, Start,
+    Action, Alive, Duty, Entry, HEARTBEAT, Hold, Ledger, Member, NodeId, Position, Record, Start,
 };
 use omma_engine::config::Role;
 use omma_types::{CameraId, WallTime};
@@ -142,11 +142,17 @@ impl World {
             if process.next_beat <= now {
                 process.next_beat = now + HEARTBEAT.as_millis() as u64;
                 process.lag = self.dice.below(self.slowness);
-                say.push(process.member.beat(0.5, instant));
+                say.push(process.member.beat(0.5, Duration::ZERO, instant));
             }
             if process.next_decision <= now {
                 process.next_decision = now + 100 + self.dice.below(100);
-                say.extend(process.member.decide(&self.cameras, instant));
+                let cameras = Duty::ALL.map(|duty| (duty, self.cameras.clone()));
+                for action in process.member.decide(&cameras.into(), instant) {
+                    say.push(match action {
+                        Action::Claim { camera, duty } => Entry::Claim { camera, duty },
+                        Action::Release { hold } => process.member.release(hold),
+                    });
+                }
             }
             for entry in say {
                 let last = process.sent.back().map_or(0, |(arrives, _)| *arrives);
@@ -401,6 +407,7 @@ fn a_full_process_takes_no_more_and_one_without_the_role_none() {
     };
     write(&mut ledger, &small, alive(&[Role::Analyze], 2));
     write(&mut ledger, &reader, alive(&[Role::Ingest], 0));
+    let cameras = Duty::ALL.map(|duty| (duty, cameras.clone())).into();
     let of = |node: &NodeId| omma_engine::cluster::assign(&ledger, &cameras, node).len();
     assert_eq!((of(&small), of(&reader)), (2, 5));
     let claim = Entry::Claim { camera: camera.clone(), duty: Duty::Analyze };
@@ -412,6 +419,7 @@ proptest! {
     #[test]
     fn records_come_back_as_they_were_written(
         run in any::<u64>(), beat in any::<u64>(), capacity in any::<u32>(), load in 0f32..99.0,
+        lag in any::<u32>(),
         seen in prop::option::of((any::<u64>(), any::<u64>(), any::<i64>())),
         fence in any::<(u64, u64)>(), which in 0..4,
     ) {
@@ -421,8 +429,9 @@ proptest! {
         let hold = Hold { camera: camera.clone(), duty: Duty::Analyze, fence };
         let seen = seen.map(|(a, b, at)| (Position(a, b), WallTime::from_micros(at)));
         let roles = Role::ALL.into_iter().collect();
+        let lag = Duration::from_millis(lag.into());
         let entry = match which {
-            0 => Entry::Alive(Alive { beat, roles, capacity, load, seen, held: vec![hold] }),
+            0 => Entry::Alive(Alive { beat, roles, capacity, load, lag, seen, held: vec![hold] }),
             1 => Entry::Claim { camera, duty: Duty::Ingest },
             2 => Entry::Release { hold },
             _ => Entry::Leave,

@@ -16,6 +16,7 @@ mod encoder;
 mod error;
 mod fragment;
 mod hardware;
+mod jpeg;
 mod live_encoder;
 mod packet;
 mod pusher;
@@ -32,6 +33,7 @@ pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, PictureKind, S
 pub use error::MediaError;
 pub use fragment::FragmentMuxer;
 pub use hardware::{Hardware, HardwareUse};
+pub use jpeg::JpegDecoder;
 pub use live_encoder::{LiveEncoder, LiveOptions, Taken};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
 pub use pusher::Pusher;

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use omma_types::{ClassName, EventKind, Point};
+use omma_types::{ClassName, EventKind, Point, Track};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{Now, Seen, nanos};
@@ -74,6 +74,13 @@ impl Zone {
     /// The classes that are watched; empty for all.
     pub fn classes(&self) -> &[ClassName] {
         &self.classes
+    }
+
+    /// Whether `track` is one that this zone watches, and in it now: one picture's word, without
+    /// what the rule makes of trembling boxes.
+    pub fn holds(&self, track: &Track) -> bool {
+        let is_watched = self.classes.is_empty() || self.classes.contains(&track.class);
+        is_watched && contains(&self.polygon, self.anchor.of(&track.rect))
     }
 
     /// The point of a box that counts.

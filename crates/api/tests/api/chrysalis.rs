@@ -13,19 +13,16 @@ const STREET: &str = "sim:street?size=320x180&fps=10&seed=1";
 struct Proxy {
     server: Server,
     address: SocketAddr,
-    _dir: tempfile::TempDir,
 }
 
 impl Proxy {
     async fn start(extra: &str, conf: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let mut config = config(&format!("{CONFIG}{extra}"));
-        config.data_dir = dir.path().to_owned();
         config.chrysalis.as_mut().unwrap().address.set_port(0);
         let conf = Conf::from_yaml(conf, "conf.yaml").unwrap();
         let server = Server::run_as(config, conf).await;
         let address = server.chrysalis.unwrap();
-        Self { server, address, _dir: dir }
+        Self { server, address }
     }
 
     async fn get(&self, path: &str) -> Answer {

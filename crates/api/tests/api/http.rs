@@ -288,8 +288,7 @@ async fn pictures_go_on_when_the_camera_is_changed() {
             match reloaded {
                 None if seen > 0 => {
                     let text = CONFIG.replace("fps: 5", "fps: 4");
-                    let changed = config(&text);
-                    assert_eq!(server.handle.reload(changed).await, ["camera `street`: changed"]);
+                    assert_eq!(server.reload(&text).await, ["camera `street`: changed"]);
                     reloaded = Some(seen);
                 }
                 // More than what was on its way.

@@ -319,13 +319,13 @@ async fn renewed_certificates_and_tokens_are_used_without_a_restart() {
     };
     // The same configuration, read again: that is when files are looked at.
     pairs[1].write(dir.path(), "server");
-    server.handle.reload(config(&text)).await;
+    server.reload(&text).await;
     becomes(&der[1]).await;
 
     // The certificate is there and its key is not yet: the old pair goes on, and with the key
     // the new one comes.
     std::fs::write(dir.path().join("server.pem"), &pairs[2].cert).unwrap();
-    server.handle.reload(config(&format!("{text}{AUTH}"))).await;
+    server.reload(&format!("{text}{AUTH}")).await;
     let refused = async {
         let ask = async || {
             let stream = client.connect(server.address).await.unwrap();
@@ -336,7 +336,7 @@ async fn renewed_certificates_and_tokens_are_used_without_a_restart() {
     tokio::time::timeout(PATIENCE, refused).await.unwrap();
     assert_eq!(shown(&server, &client).await.as_ref(), Some(&der[1]));
     pairs[2].write(dir.path(), "server");
-    server.handle.reload(config(&text)).await;
+    server.reload(&text).await;
     becomes(&der[2]).await;
     server.stop().await;
 }
@@ -474,7 +474,7 @@ async fn taking_all_tokens_away_does_not_open_a_port_to_the_network() {
         ask(stream, "GET /api/v1/cameras", headers).await.unwrap().status
     };
     assert_eq!(ask(&bearer(LOOK)).await, 200);
-    server.handle.reload(config(open)).await;
+    server.reload(open).await;
     // Then a change that is taken, to know that the one before was looked at.
     let fresh =
         "auth: { tokens: [{ name: new, token: brand-new-token-of-today, scopes: [read] }] }";
@@ -484,7 +484,7 @@ async fn taking_all_tokens_away_does_not_open_a_port_to_the_network() {
             assert_eq!(ask("").await, 401);
             refused += 1;
         }
-        server.handle.reload(config(&format!("{open}{fresh}"))).await;
+        server.reload(&format!("{open}{fresh}")).await;
         while ask(&bearer("brand-new-token-of-today")).await != 200 {}
     };
     tokio::time::timeout(PATIENCE, changing).await.unwrap();

@@ -2,6 +2,7 @@
 //! client that shows the bytes as they come.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use omma_api::chrysalis::Conf;
@@ -40,10 +41,14 @@ pub(crate) struct Server {
     pub(crate) chrysalis: Option<SocketAddr>,
     /// Where gRPC is spoken, if the configuration wants it.
     pub(crate) grpc: Option<SocketAddr>,
+    /// Where the pages of other systems are, in the order of the configuration.
+    pub(crate) pages: Vec<SocketAddr>,
     pub(crate) handle: Handle,
     engine: Engine,
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+    /// What the engine writes goes with the test.
+    dir: tempfile::TempDir,
 }
 
 /// `text` as a configuration whose web port is one that the system chooses, unless it says so
@@ -56,6 +61,12 @@ pub(crate) fn config(text: &str) -> Config {
     config
 }
 
+/// Has everything written below `dir`.
+fn write_to(dir: &Path, config: &mut Config) {
+    config.data_dir = dir.to_owned();
+    config.recordings.dir = dir.join("recordings");
+}
+
 impl Server {
     pub(crate) async fn start() -> Self {
         Self::run(config(CONFIG)).await
@@ -65,7 +76,9 @@ impl Server {
         Self::run_as(config, Conf::default()).await
     }
 
-    pub(crate) async fn run_as(config: Config, conf: Conf) -> Self {
+    pub(crate) async fn run_as(mut config: Config, conf: Conf) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_to(dir.path(), &mut config);
         let store = Store::in_memory().await.unwrap();
         let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
         let ports = Ports::open(&config).await.unwrap();
@@ -73,13 +86,21 @@ impl Server {
         let address = ports.http().address();
         let chrysalis = ports.chrysalis().map(Port::address);
         let grpc = ports.grpc().map(Port::address);
+        let pages = ports.pages().map(Port::address).collect();
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
         let (shutdown, stop) = oneshot::channel();
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, chrysalis, grpc, handle, engine, shutdown, serving }
+        Self { address, chrysalis, grpc, pages, handle, engine, shutdown, serving, dir }
+    }
+
+    /// Reloads with `text`, which is about the same folder; what has changed.
+    pub(crate) async fn reload(&self, text: &str) -> Vec<String> {
+        let mut config = config(text);
+        write_to(self.dir.path(), &mut config);
+        self.handle.reload(config).await
     }
 
     /// Stops the server and waits until it has ended; then the engine.

@@ -8,8 +8,10 @@ mod clock;
 pub mod deepvision;
 pub mod imagebus;
 mod jpeg;
+mod left_out;
 mod link;
 pub mod omma;
+mod pictures;
 pub mod redisedge;
 mod tail;
 

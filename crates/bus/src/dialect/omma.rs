@@ -2,8 +2,9 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use omma_types::Analysis;
+use omma_types::{Analysis, WallTime};
 
+use super::left_out::LeftOut;
 use crate::native::{decode_frame, encode_analysis, encode_frame};
 use crate::topic::{LazyTopics, Start, Subscription, Topic, TopicOptions};
 use crate::{BrokerAddress, BusError, Frame, Inbound, Inlet, Outlet, Wanted};
@@ -78,13 +79,14 @@ impl Outlet for Analyses {
 pub struct Reader {
     topics: LazyTopics,
     camera: String,
+    start: Start,
     frames: Option<Subscription>,
-    left_out: u64,
+    left_out: LeftOut,
 }
 
 impl Reader {
-    /// A reader of the camera that `address` names, or else of the one called `camera`; not
-    /// connected. `?prefix=` is that of the writer's bus.
+    /// A reader of the camera that `address` names, or else of the one called `camera`, from now
+    /// on; not connected. `?prefix=` is that of the writer's bus.
     ///
     /// # Errors
     /// The address is not that of a bus.
@@ -92,21 +94,33 @@ impl Reader {
         let name = if address.name.is_empty() { camera } else { &address.name };
         let usual = TopicOptions::default();
         let prefix = address.options.get("prefix").cloned().unwrap_or(usual.prefix.clone());
-        Ok(Self {
-            topics: LazyTopics::new(address.broker.clone(), TopicOptions { prefix, ..usual }),
-            camera: name.to_owned(),
-            frames: None,
-            left_out: 0,
-        })
+        let options = TopicOptions { prefix, ..usual };
+        Ok(Self::over(LazyTopics::new(address.broker.clone(), options), name, Start::Newest))
     }
 
-    async fn read(&mut self) -> Result<Inbound, BusError> {
+    /// A reader of `camera` that shares the connections of `topics`.
+    pub fn over(topics: LazyTopics, camera: &str, start: Start) -> Self {
+        Self {
+            topics,
+            camera: camera.to_owned(),
+            start,
+            frames: None,
+            left_out: LeftOut::default(),
+        }
+    }
+
+    /// The next picture, and when its message came to the broker, by the broker's clock. As
+    /// [`Inlet::next`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn next_frame(&mut self) -> Result<(Box<Frame>, WallTime), BusError> {
         loop {
             let frames = match &mut self.frames {
                 Some(frames) => frames,
                 None => {
                     let topics = self.topics.get().await?;
-                    let start = Start::Newest;
+                    let start = self.start.clone();
                     let opened =
                         topics.subscribe(&Topic::FRAMES, Some(&self.camera), start).await?;
                     self.frames.insert(opened)
@@ -114,15 +128,9 @@ impl Reader {
             };
             let record = frames.next_record().await?;
             match decode_frame(Topic::FRAMES.name(), record.payload) {
-                Ok(frame) => return Ok(Inbound::Frame(Box::new(frame))),
+                Ok(frame) => return Ok((Box::new(frame), record.time)),
                 Err(error) => {
-                    if self.left_out == 0 {
-                        tracing::warn!(
-                            camera = self.camera, %error,
-                            "a message is left out; further ones are only counted"
-                        );
-                    }
-                    self.left_out += 1;
+                    self.left_out.note(&self.camera, Topic::FRAMES.name(), &error.to_string());
                 }
             }
         }
@@ -131,10 +139,10 @@ impl Reader {
 
 impl Inlet for Reader {
     fn next(&mut self) -> BoxFuture<'_, Result<Inbound, BusError>> {
-        self.read().boxed()
+        async { self.next_frame().await.map(|(frame, _)| Inbound::Frame(frame)) }.boxed()
     }
 
     fn left_out(&self) -> u64 {
-        self.left_out
+        self.left_out.count()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::streams::{StreamId, StreamRangeReply, StreamReadReply};
 use redis::{Pipeline, Value, from_redis_value_ref};
 
@@ -100,6 +101,14 @@ impl Tail {
 
     fn strange(&self, error: &impl std::fmt::Display) -> BusError {
         BusError::Payload { topic: self.stream.clone(), reason: error.to_string() }
+    }
+}
+
+/// The bytes of a field of `entry`, which has it no more: pictures are not copied.
+pub(super) fn take_bytes(entry: &mut StreamId, field: &str) -> Option<Bytes> {
+    match entry.map.remove(field) {
+        Some(Value::BulkString(bytes)) => Some(bytes.into()),
+        _ => None,
     }
 }
 

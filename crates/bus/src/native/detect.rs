@@ -4,7 +4,7 @@ use bytes::Bytes;
 use omma_types::{CameraId, Detection, FrameStamp, redact_text};
 use prost::Message as _;
 
-use super::{Wrong, camera, detection, message, stamp_in, stamp_out};
+use super::{Wrong, camera, detection, finite, message, rect_out, stamp_in, stamp_message};
 use crate::{BusError, proto};
 
 /// A picture to be looked at.
@@ -19,6 +19,23 @@ pub struct DetectRequest<'a> {
     /// Which picture, and when.
     pub frame: FrameStamp,
     /// The picture, a JPEG file.
+    pub jpeg: Bytes,
+    /// Only these are wanted; all where there are none.
+    pub classes: Vec<String>,
+    /// Detections below this score are not wanted.
+    pub min_score: f32,
+}
+
+/// A request as it comes to a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectTask {
+    /// The camera.
+    pub camera: CameraId,
+    /// Comes back in the answer; not 0.
+    pub request: u64,
+    /// Which picture, and when.
+    pub frame: FrameStamp,
+    /// The picture, a JPEG file; shared with the message.
     pub jpeg: Bytes,
     /// Only these are wanted; all where there are none.
     pub classes: Vec<String>,
@@ -69,12 +86,65 @@ pub fn encode_request(request: DetectRequest<'_>) -> Bytes {
         camera: request.camera.as_str().to_owned(),
         model: request.model.to_owned(),
         request: request.request,
-        frame: Some(stamp_out(&request.frame)),
+        frame: Some(stamp_message(&request.frame)),
         jpeg: request.jpeg,
         classes: request.classes,
         min_score: request.min_score,
     };
     message.encode_to_vec().into()
+}
+
+/// A request out of a message of `topic`.
+///
+/// # Errors
+/// The message is none, or says what cannot be.
+pub fn decode_request(topic: &str, payload: Bytes) -> Result<DetectTask, BusError> {
+    let message: proto::DetectRequest = message(topic, payload)?;
+    let wrong = Wrong(topic);
+    wrong.unless_few(message.classes.len(), "classes")?;
+    if message.jpeg.is_empty() {
+        return Err(wrong.because("a request without a picture"));
+    }
+    Ok(DetectTask {
+        camera: camera(&message.camera, &wrong)?,
+        request: message.request,
+        frame: stamp_in(message.frame.as_ref(), &wrong)?,
+        jpeg: message.jpeg,
+        classes: message.classes,
+        min_score: finite(message.min_score, &wrong)?,
+    })
+}
+
+/// An answer as a message.
+pub fn encode_response(response: &DetectResponse) -> Bytes {
+    let mut message = proto::DetectResponse {
+        camera: response.camera.as_str().to_owned(),
+        model: response.model.clone(),
+        ..proto::DetectResponse::default()
+    };
+    match &response.answer {
+        DetectAnswer::Found { request, detections } => {
+            message.request = *request;
+            message.detections = detections.iter().map(detection_out).collect();
+        }
+        DetectAnswer::Unasked { frame, detections } => {
+            message.frame = Some(stamp_message(frame));
+            message.detections = detections.iter().map(detection_out).collect();
+        }
+        DetectAnswer::Failed { request, reason } => {
+            message.request = *request;
+            message.error.clone_from(reason);
+        }
+    }
+    message.encode_to_vec().into()
+}
+
+fn detection_out(detection: &Detection) -> proto::Detection {
+    proto::Detection {
+        class: detection.class.as_str().to_owned(),
+        score: detection.score,
+        r#box: Some(rect_out(&detection.rect)),
+    }
 }
 
 /// An answer out of a message of `topic`.
@@ -126,8 +196,15 @@ mod tests {
             ..proto::DetectResponse::default()
         };
         let read = decode_response("detections", encoded(&good)).expect("good");
+        let read_before = read.clone();
         let DetectAnswer::Found { request: 7, detections } = read.answer else { panic!("found") };
         assert_eq!(detections.len(), 1);
+        let again = encode_response(&DetectResponse {
+            camera: CameraId::new("door").expect("a name"),
+            model: "mine".into(),
+            answer: DetectAnswer::Found { request: 7, detections },
+        });
+        assert_eq!(decode_response("detections", again).expect("good"), read_before);
         let failed = proto::DetectResponse { error: "no memory".into(), ..good.clone() };
         let read = decode_response("detections", encoded(&failed)).expect("good");
         assert!(matches!(read.answer, DetectAnswer::Failed { request: 7, .. }));
@@ -149,7 +226,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            drop(decode_response("detections", bytes.into()));
+            drop(decode_response("detections", bytes.clone().into()));
+            drop(decode_request("detect.mine", bytes.into()));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! refused, and nothing in it makes this panic.
 
 mod detect;
+mod tenure;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,7 +18,11 @@ use prost::Message;
 
 use crate::{BusError, Frame, FrameForm, PacketForm, proto};
 
-pub use detect::{DetectAnswer, DetectRequest, DetectResponse, decode_response, encode_request};
+pub use detect::{
+    DetectAnswer, DetectRequest, DetectResponse, DetectTask, decode_request, decode_response,
+    encode_request, encode_response,
+};
+pub use tenure::{tenure_of, with_tenure};
 
 /// Pixels of a side; more is no picture.
 const LARGEST_SIDE: u32 = 65_535;
@@ -25,23 +30,28 @@ const LARGEST_SIDE: u32 = 65_535;
 /// Detections, tracks and points of a way; more is no message of ours.
 const MOST: usize = 10_000;
 
-/// A picture as a message. The codec's header is left out unless it is a keyframe.
+/// A picture as bytes of a message, see [`frame_message`].
 pub fn encode_frame(frame: &Frame) -> Bytes {
+    frame_message(frame.clone()).encode_to_vec().into()
+}
+
+/// A picture as a message. The codec's header is left out unless it is a keyframe.
+pub fn frame_message(frame: Frame) -> proto::Frame {
     let mut message = proto::Frame {
-        camera: frame.camera.clone(),
-        stamp: Some(stamp_out(&frame.stamp)),
+        camera: frame.camera,
+        stamp: Some(stamp_message(&frame.stamp)),
         keyframe: frame.keyframe,
         stream_start: frame.stream_start,
-        data: frame.data.clone(),
+        data: frame.data,
         ..proto::Frame::default()
     };
-    let format = match &frame.form {
+    let format = match frame.form {
         FrameForm::Jpeg => proto::FrameFormat::Jpeg,
         FrameForm::Bgr => proto::FrameFormat::Bgr,
         FrameForm::Packet(form) => {
-            message.codec.clone_from(&form.codec);
+            message.codec = form.codec;
             if frame.keyframe {
-                message.extradata = form.extradata.clone();
+                message.extradata = form.extradata;
             }
             message.decode_ns = form.decode.as_nanos();
             message.duration_ns = nanos(form.duration);
@@ -49,7 +59,7 @@ pub fn encode_frame(frame: &Frame) -> Bytes {
         }
     };
     message.set_format(format);
-    message.encode_to_vec().into()
+    message
 }
 
 /// A picture out of a message of `topic`. Its data is shared with `payload`, not copied.
@@ -95,8 +105,13 @@ pub fn decode_frame(topic: &str, payload: Bytes) -> Result<Frame, BusError> {
     Ok(Frame { camera, stamp, form, keyframe, stream_start, data })
 }
 
-/// An analysis as a message.
+/// An analysis as bytes of a message, see [`analysis_message`].
 pub fn encode_analysis(analysis: &Analysis) -> Bytes {
+    analysis_message(analysis).encode_to_vec().into()
+}
+
+/// An analysis as a message.
+pub fn analysis_message(analysis: &Analysis) -> proto::Analysis {
     let detections = analysis.detections.iter().map(|detection| proto::Detection {
         class: detection.class.as_str().to_owned(),
         score: detection.score,
@@ -118,14 +133,13 @@ pub fn encode_analysis(analysis: &Analysis) -> Bytes {
         let spent = micros(analysis.timings.get(stage));
         (spent > 0).then(|| (stage.as_str().to_owned(), spent))
     };
-    let message = proto::Analysis {
+    proto::Analysis {
         camera: analysis.camera.as_str().to_owned(),
-        frame: Some(stamp_out(&analysis.frame)),
+        frame: Some(stamp_message(&analysis.frame)),
         detections: detections.collect(),
         tracks: tracks.collect(),
         timings_us: Stage::ALL.into_iter().filter_map(spent).collect(),
-    };
-    message.encode_to_vec().into()
+    }
 }
 
 /// An analysis out of a message of `topic`. Times are exact to the microsecond, and stages
@@ -174,8 +188,13 @@ pub fn decode_analysis(topic: &str, payload: Bytes) -> Result<Analysis, BusError
     })
 }
 
-/// An event as a message. `seq` is its place in the order of arrival, 0 where it has none yet.
+/// An event as bytes of a message, see [`event_message`].
 pub fn encode_event(seq: i64, event: &Event) -> Bytes {
+    event_message(seq, event).encode_to_vec().into()
+}
+
+/// An event as a message. `seq` is its place in the order of arrival, 0 where it has none yet.
+pub fn event_message(seq: i64, event: &Event) -> proto::Event {
     let (mut direction, mut dwell, mut state, mut reason) = (None, None, None, None);
     match &event.kind {
         EventKind::LineCrossed { direction: way } => direction = Some(way.as_str().to_owned()),
@@ -193,7 +212,7 @@ pub fn encode_event(seq: i64, event: &Event) -> Bytes {
         media_ns: time.as_nanos(),
         position: Some(proto::Point { x: at.x, y: at.y }),
     });
-    let message = proto::Event {
+    proto::Event {
         id: event.id.to_string(),
         seq,
         camera: event.camera.as_str().to_owned(),
@@ -211,8 +230,8 @@ pub fn encode_event(seq: i64, event: &Event) -> Bytes {
         r#box: event.rect.as_ref().map(rect_out),
         path: path.collect(),
         attributes: event.attributes.clone(),
-    };
-    message.encode_to_vec().into()
+        tenure: None,
+    }
 }
 
 /// An event and its place in the order of arrival out of a message of `topic`. Times are exact
@@ -315,7 +334,8 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn stamp_out(stamp: &FrameStamp) -> proto::FrameStamp {
+/// Which picture, and when, as a message.
+pub fn stamp_message(stamp: &FrameStamp) -> proto::FrameStamp {
     proto::FrameStamp {
         seq: stamp.seq,
         media_ns: stamp.media.as_nanos(),

@@ -26,6 +26,11 @@ impl LazyTopics {
         &self.broker
     }
 
+    /// How they are kept.
+    pub fn options(&self) -> &TopicOptions {
+        &self.options
+    }
+
     /// The topics, opened where they were not.
     ///
     /// # Errors

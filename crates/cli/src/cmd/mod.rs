@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod eval;
 pub(crate) mod events;
 pub(crate) mod models;
+pub(crate) mod nodes;
 pub(crate) mod probe;
 pub(crate) mod recordings;
 pub(crate) mod run;

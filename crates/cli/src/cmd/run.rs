@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use omma_api::{Port, Ports};
+use omma_engine::config::Role;
 use omma_engine::{Config, Engine, Handle};
 use omma_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,6 +27,38 @@ pub(crate) struct Args {
     files: FileArgs,
     #[command(flatten)]
     listening: Listening,
+    #[command(flatten)]
+    sharing: Sharing,
+}
+
+/// What this process does of what several share, where that is said on the command line.
+#[derive(clap::Args, Clone)]
+struct Sharing {
+    /// Share the work with other processes over the bus; this one does: ingest (reads and
+    /// records cameras), detect (runs models), analyze (tracks and counts), serve (stores events
+    /// and answers). Several with commas
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = role)]
+    roles: Option<Vec<Role>>,
+    /// This process's name among the others
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::ALL
+        .into_iter()
+        .find(|role| role.as_str() == word)
+        .ok_or_else(|| format!("not one of {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+impl Sharing {
+    /// What was said here goes before what the configuration says.
+    fn apply(&self, config: &mut Config, sources: &Sources) -> anyhow::Result<()> {
+        let file =
+            sources.file().map_or_else(|| "defaults".to_owned(), |f| f.display().to_string());
+        let roles = self.roles.as_ref().map(|roles| roles.iter().copied().collect());
+        Ok(config.share_work(&file, roles, self.node.clone())?)
+    }
 }
 
 /// Where the web interface listens, where that is said on the command line.
@@ -55,10 +88,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let sources = Sources::open(&args.files)?;
     let mut config = sources.read()?;
     args.listening.apply(&mut config);
+    args.sharing.apply(&mut config, &sources)?;
     if let Some(conf) = sources.conf() {
         log_notes(conf);
     }
-    let watched = Watched::new(sources, args.listening);
+    let watched = Watched::new(sources, args.listening, args.sharing.clone());
     serve(config, Database::Kept("omma.db"), Some(watched), |address| {
         tracing::info!(
             address,
@@ -195,13 +229,14 @@ impl Signals {
 pub(crate) struct Watched {
     sources: Sources,
     listening: Listening,
+    sharing: Sharing,
     seen: Option<(SystemTime, u64)>,
 }
 
 impl Watched {
-    fn new(sources: Sources, listening: Listening) -> Self {
+    fn new(sources: Sources, listening: Listening, sharing: Sharing) -> Self {
         let seen = sources.file().and_then(stamp);
-        Self { sources, listening, seen }
+        Self { sources, listening, sharing, seen }
     }
 
     /// Reads the file again where it changed or somebody `asked`. A configuration with a
@@ -213,9 +248,12 @@ impl Watched {
             return;
         }
         self.seen = now;
-        match self.sources.read() {
-            Ok(mut config) => {
-                self.listening.apply(&mut config);
+        let read = self.sources.read().and_then(|mut config| {
+            self.listening.apply(&mut config);
+            self.sharing.apply(&mut config, &self.sources).map(|()| config)
+        });
+        match read {
+            Ok(config) => {
                 let changes = handle.reload(config).await;
                 for change in &changes {
                     tracing::info!(change = change.as_str(), "configuration reloaded");

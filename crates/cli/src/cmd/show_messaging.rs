@@ -2,19 +2,22 @@
 
 use omma_engine::Config;
 use omma_engine::config::{
-    Broker, BusConfig, DialectConfig, EventFormat, ImagebusConfig, PublishConfig, Reference,
-    SinkConfig, SinkTarget,
+    Broker, BusConfig, DialectConfig, EventFormat, ImagebusConfig, NodeConfig, PublishConfig,
+    Reference, SinkConfig, SinkTarget,
 };
 use omma_types::redact_url;
 use serde_json::{Value, json};
 
 use super::show::{HIDDEN, duration, listener};
 
-/// The sections `bus`, `publish` and `sinks`, where there is something to say.
+/// The sections `bus`, `node`, `publish` and `sinks`, where there is something to say.
 pub(super) fn sections(config: &Config) -> Vec<(&'static str, Value)> {
     let mut out = Vec::new();
     if let Some(config) = &config.bus {
         out.push(("bus", bus(config)));
+    }
+    if let Some(config) = &config.node {
+        out.push(("node", node(config)));
     }
     if !config.publish.is_empty() {
         out.push(("publish", config.publish.iter().map(publication).collect()));
@@ -35,6 +38,18 @@ fn bus(config: &BusConfig) -> Value {
         "partitions": config.partitions,
     });
     tls(&mut out, &config.broker);
+    out
+}
+
+fn node(config: &NodeConfig) -> Value {
+    let roles: Vec<&str> = config.roles.iter().map(|role| role.as_str()).collect();
+    let mut out = json!({ "roles": roles });
+    if let Some(name) = &config.name {
+        out["name"] = json!(name);
+    }
+    if config.capacity > 0 {
+        out["cameras"] = json!(config.capacity);
+    }
     out
 }
 
@@ -61,7 +76,7 @@ fn publication(config: &PublishConfig) -> Value {
         None => json!("none"),
     };
     match &config.dialect {
-        DialectConfig::Omma(_) => {}
+        DialectConfig::Omma { .. } => {}
         DialectConfig::Redisedge { adaptive, series } => {
             out["adaptive"] = json!(adaptive);
             out["series"] = shown_series(series);

@@ -1,7 +1,7 @@
 //! What a process should claim and release, by rules that lead every process to the same plan.
 //!
 //! A camera without an owner goes to the process that has fewest, so that only one process
-//! claims it; should two see different states for a moment, the log keeps the first. A process
+//! claims it, or, where all were cut off for a while, back to who had it; should two see different states for a moment, the log keeps the first. A process
 //! gives up a camera only where another one then has no more than itself: nothing wanders to
 //! and fro. One camera a second moves, so that the others go on undisturbed.
 
@@ -16,10 +16,13 @@ use super::record::{Duty, Hold, NodeId};
 /// Time between two cameras that move to even out.
 const MOVE_EVERY: Duration = Duration::from_secs(1);
 
-/// What a process should write into the log.
+/// The cameras that need somebody, by duty.
+pub type Cameras = BTreeMap<Duty, BTreeSet<CameraId>>;
+
+/// What a process should do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Nobody does this: take it.
+    /// Nobody does this: claim it.
     Claim {
         /// The camera.
         camera: CameraId,
@@ -35,12 +38,14 @@ pub enum Action {
 
 /// What `node` should do so that all of `cameras` have owners, evenly. Empty where it is not
 /// known well enough who owns what, and for a process that is not taken to live.
-pub fn assign(ledger: &Ledger, cameras: &BTreeSet<CameraId>, node: &NodeId) -> Vec<Action> {
+pub fn assign(ledger: &Ledger, cameras: &Cameras, node: &NodeId) -> Vec<Action> {
     if !ledger.is_settled() || !ledger.nodes().contains_key(node) {
         return Vec::new();
     }
     let mut actions = Vec::new();
+    let none = BTreeSet::new();
     for duty in Duty::ALL {
+        let cameras = cameras.get(&duty).unwrap_or(&none);
         Plan::new(ledger, cameras, node, duty).act(&mut actions);
     }
     actions
@@ -80,21 +85,40 @@ impl<'a> Plan<'a> {
         let (wanted, unwanted): (Vec<Hold>, Vec<Hold>) =
             mine.partition(|hold| able && self.cameras.contains(&hold.camera));
         actions.extend(unwanted.into_iter().map(|hold| Action::Release { hold }));
-        let cameras = self.cameras;
-        let mut any_free = false;
-        for camera in cameras {
-            if self.ledger.owner(camera, self.duty).is_some() {
-                continue;
+        let (ledger, duty, cameras) = (self.ledger, self.duty, self.cameras);
+        let free: Vec<&CameraId> =
+            cameras.iter().filter(|camera| ledger.owner(camera, duty).is_none()).collect();
+        if free.is_empty() {
+            if let Some(hold) = self.surplus(wanted) {
+                actions.push(Action::Release { hold });
             }
-            any_free = true;
-            let Some(taker) = self.taker(camera) else { continue };
-            *self.counts.entry(taker).or_default() += 1;
-            if taker == self.node {
-                actions.push(Action::Claim { camera: camera.clone(), duty: self.duty });
+            return;
+        }
+        // Those who were only cut off go on with what they had, up to their share.
+        let share = cameras.len().div_ceil(self.counts.len().max(1));
+        let mut rest = Vec::with_capacity(free.len());
+        for camera in free {
+            let former = ledger.lapsed_owner(camera, duty).and_then(|former| {
+                let (node, count) = self.counts.get_key_value(former)?;
+                (*count < share && self.has_room(node, *count)).then_some(*node)
+            });
+            match former {
+                Some(former) => self.give(camera, former, actions),
+                None => rest.push(camera),
             }
         }
-        if !any_free && let Some(hold) = self.surplus(wanted) {
-            actions.push(Action::Release { hold });
+        for camera in rest {
+            if let Some(taker) = self.taker(camera) {
+                self.give(camera, taker, actions);
+            }
+        }
+    }
+
+    /// Plans that `camera` goes to `taker`; if that is this process, it claims it.
+    fn give(&mut self, camera: &CameraId, taker: &'a NodeId, actions: &mut Vec<Action>) {
+        *self.counts.entry(taker).or_default() += 1;
+        if taker == self.node {
+            actions.push(Action::Claim { camera: camera.clone(), duty: self.duty });
         }
     }
 

@@ -9,6 +9,7 @@
 //! come to the same state, and nothing but claims gives anything to anybody.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use omma_types::{CameraId, WallTime};
 
@@ -40,6 +41,8 @@ pub struct NodeState {
     pub capacity: u32,
     /// How busy it says it is.
     pub load: f32,
+    /// How far its analysis is behind, as it says.
+    pub lag: Duration,
     /// Its newest sign of life, in the broker's time.
     pub renewed: WallTime,
 }
@@ -67,6 +70,9 @@ pub struct Tenure {
 struct Former {
     camera: CameraId,
     duty: Duty,
+    node: NodeId,
+    /// Whether its lease ran out; else it gave the camera up.
+    has_lapsed: bool,
     fence: Position,
     since: Option<WallTime>,
     until: WallTime,
@@ -121,7 +127,7 @@ impl Ledger {
             Entry::Release { hold } => self.release(&record.node, hold, now),
             Entry::Leave => {
                 self.nodes.remove(&record.node);
-                self.end_where(now, |_, tenure| tenure.node == record.node);
+                self.end_where((now, false), |_, tenure| tenure.node == record.node);
             }
         }
     }
@@ -169,6 +175,14 @@ impl Ledger {
         mine.map(hold).collect()
     }
 
+    /// Whose lease on `camera` ran out, where that was the last that happened to it: one that
+    /// was only cut off does best to go on with it.
+    pub fn lapsed_owner(&self, camera: &CameraId, duty: Duty) -> Option<&NodeId> {
+        let same = |former: &&Former| former.duty == duty && former.camera == *camera;
+        let last = self.history.iter().rev().find(same)?;
+        last.has_lapsed.then_some(&last.node)
+    }
+
     /// When something was last claimed or released for `duty`.
     pub fn moved(&self, duty: Duty) -> Option<WallTime> {
         self.moved.get(&duty).copied()
@@ -214,7 +228,7 @@ impl Ledger {
             .collect();
         for (node, until) in lapsed {
             self.nodes.remove(&node);
-            self.end_where(until, |_, tenure| tenure.node == node);
+            self.end_where((until, true), |_, tenure| tenure.node == node);
         }
         let oldest = now - HISTORY;
         while self.history.front().is_some_and(|former| former.until < oldest)
@@ -235,12 +249,13 @@ impl Ledger {
             roles: alive.roles.clone(),
             capacity: alive.capacity,
             load: alive.load,
+            lag: alive.lag,
             renewed: now,
         };
         self.nodes.insert(node.clone(), state);
         if let Some((seen, _)) = alive.seen {
             let named: BTreeSet<Position> = alive.held.iter().map(|hold| hold.fence).collect();
-            self.end_where(now, |_, tenure| {
+            self.end_where((now, false), |_, tenure| {
                 tenure.node == *node && tenure.fence <= seen && !named.contains(&tenure.fence)
             });
         }
@@ -265,7 +280,7 @@ impl Ledger {
         }
         let tenure = Tenure { node: node.clone(), fence: hold.fence, since: None };
         if let Some(former) = self.tenures.insert(key, tenure) {
-            self.remember(&hold.camera, hold.duty, &former, now);
+            self.remember(&hold.camera, hold.duty, &former, (now, false));
         }
     }
 
@@ -289,13 +304,17 @@ impl Ledger {
         let key = (hold.duty, hold.camera.clone());
         let is_this = |tenure: &Tenure| tenure.node == *node && tenure.fence == hold.fence;
         if self.tenures.get(&key).is_some_and(is_this) {
-            self.end_where(now, |this, _| *this == key);
+            self.end_where((now, false), |this, _| *this == key);
             self.moved.insert(hold.duty, now);
         }
     }
 
-    /// Ends, as of `until`, the tenures that `over` picks.
-    fn end_where(&mut self, until: WallTime, over: impl Fn(&(Duty, CameraId), &Tenure) -> bool) {
+    /// Ends the tenures that `over` picks, as of when, and whether because a lease ran out.
+    fn end_where(
+        &mut self,
+        end: (WallTime, bool),
+        over: impl Fn(&(Duty, CameraId), &Tenure) -> bool,
+    ) {
         let mut ended = Vec::new();
         self.tenures.retain(|key, tenure| {
             let over = over(key, tenure);
@@ -305,12 +324,20 @@ impl Ledger {
             !over
         });
         for ((duty, camera), tenure) in ended {
-            self.remember(&camera, duty, &tenure, until);
+            self.remember(&camera, duty, &tenure, end);
         }
     }
 
-    fn remember(&mut self, camera: &CameraId, duty: Duty, tenure: &Tenure, until: WallTime) {
-        let (fence, since) = (tenure.fence, tenure.since);
-        self.history.push_back(Former { camera: camera.clone(), duty, fence, since, until });
+    fn remember(&mut self, camera: &CameraId, duty: Duty, tenure: &Tenure, end: (WallTime, bool)) {
+        let (until, has_lapsed) = end;
+        self.history.push_back(Former {
+            camera: camera.clone(),
+            duty,
+            node: tenure.node.clone(),
+            has_lapsed,
+            fence: tenure.fence,
+            since: tenure.since,
+            until,
+        });
     }
 }

@@ -8,11 +8,11 @@
 //! sends; its readers ask [`Ledger::was_owner`] with the broker's time of what they read.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use omma_types::CameraId;
 
-use super::assign::{Action, assign};
+use super::assign::{Action, Cameras, assign};
 use super::ledger::{Ledger, Start};
 use super::record::{Alive, Duty, Entry, Hold, NodeId, Position, Record};
 use super::{LEASE, MARGIN};
@@ -62,8 +62,9 @@ impl Member {
         &self.node
     }
 
-    /// The sign of life to send now; [`super::HEARTBEAT`] after the last one.
-    pub fn beat(&mut self, load: f32, now: Instant) -> Entry {
+    /// The sign of life to send now, [`super::HEARTBEAT`] after the last one: how busy the
+    /// process is (1 is all of its processors), and how far its analysis is behind.
+    pub fn beat(&mut self, load: f32, lag: Duration, now: Instant) -> Entry {
         self.beat += 1;
         self.sent.push_back((self.beat, now));
         if self.sent.len() > MAX_SENT {
@@ -74,6 +75,7 @@ impl Member {
             roles: self.roles.clone(),
             capacity: self.capacity,
             load,
+            lag,
             seen: self.ledger.seen(),
             held: self.ledger.holds(&self.node),
         })
@@ -102,25 +104,14 @@ impl Member {
         self.given_up.retain(|fence| fences.contains(fence));
     }
 
-    /// What to write into the log so that all of `cameras` have owners, evenly. The process
-    /// must have stopped what it releases before it sends that: from here on
-    /// [`Self::may_publish`] says no.
-    pub fn decide(&mut self, cameras: &BTreeSet<CameraId>, now: Instant) -> Vec<Entry> {
-        if !self.holds_lease(now) {
-            return Vec::new();
-        }
-        let actions = assign(&self.ledger, cameras, &self.node);
-        let mut entries = Vec::with_capacity(actions.len());
-        for action in actions {
-            entries.push(match action {
-                Action::Claim { camera, duty } => Entry::Claim { camera, duty },
-                Action::Release { hold } => self.release(hold),
-            });
-        }
-        entries
+    /// What to do so that all cameras have owners, evenly. The process must have stopped what
+    /// it gives up before it sends what [`Self::release`] answers.
+    pub fn decide(&self, cameras: &Cameras, now: Instant) -> Vec<Action> {
+        if self.holds_lease(now) { assign(&self.ledger, cameras, &self.node) } else { Vec::new() }
     }
 
-    /// Gives up `hold` at once, and says what to write about it.
+    /// Gives up `hold` at once, and says what to write about it: from here on
+    /// [`Self::may_publish`] says no.
     pub fn release(&mut self, hold: Hold) -> Entry {
         self.given_up.insert(hold.fence);
         Entry::Release { hold }

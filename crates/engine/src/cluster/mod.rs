@@ -7,7 +7,8 @@
 //! claim or release. [`Member`] joins both for one process and says what it may publish by its
 //! own clock, so that a process that was stopped does nothing when it wakes.
 //!
-//! Pure logic: no thread, no clock, no broker. Time is the record's (the broker's) or handed in.
+//! The ledger, the member and the plan are pure logic: no thread, no clock, no broker. Time is
+//! the record's (the broker's) or handed in. [`Cluster`] brings them to life in a process.
 //!
 //! What is relied on:
 //! - The log keeps the records of one process in the order in which it sent them; a record may
@@ -17,16 +18,27 @@
 //!   makes a new [`Ledger`].
 
 mod assign;
+mod checkpoint;
 mod ledger;
+mod listener;
+mod mandate;
 mod member;
+mod node;
 mod record;
+mod reporter;
+mod share;
+mod worker;
 
 use std::time::Duration;
 
-pub use assign::{Action, assign};
+pub use assign::{Action, Cameras, assign};
 pub use ledger::{Ledger, NodeState, Start, Tenure};
+pub(crate) use mandate::{Mandate, Take};
 pub use member::Member;
+pub(crate) use node::Cluster;
+pub use node::NodeStatus;
 pub use record::{Alive, Duty, Entry, Hold, NodeId, Position, Record, RecordError};
+pub(crate) use reporter::Reporter;
 
 /// How long a process is taken to live, in the broker's time, after it last said so.
 pub const LEASE: Duration = Duration::from_secs(3);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use omma_bus::proto;
 use omma_types::{CameraId, ErrorKind, WallTime};
@@ -115,6 +116,9 @@ pub struct Alive {
     pub capacity: u32,
     /// How busy it is: 1 is all of its processors.
     pub load: f32,
+    /// How far its analysis is behind: the oldest of the pictures that it analysed last, one of
+    /// each camera.
+    pub lag: Duration,
     /// The newest record that it had read, and that one's time; none where it had read none.
     pub seen: Option<(Position, WallTime)>,
     /// All that it holds as of that record.
@@ -208,6 +212,7 @@ fn alive_form(alive: &Alive) -> proto::Alive {
         roles: alive.roles.iter().map(role).collect(),
         capacity: alive.capacity,
         load: alive.load,
+        lag_ms: u32::try_from(alive.lag.as_millis()).unwrap_or(u32::MAX),
         seen: alive.seen.map(|(position, _)| position_form(position)),
         seen_at_us: alive.seen.map_or(0, |(_, at)| at.as_micros()),
         held: alive.held.iter().map(hold_form).collect(),
@@ -232,6 +237,7 @@ fn alive_of(form: &proto::Alive) -> Result<Alive, RecordError> {
         roles: roles.collect(),
         capacity: form.capacity,
         load: if form.load.is_finite() { form.load.max(0.0) } else { 0.0 },
+        lag: Duration::from_millis(form.lag_ms.into()),
         seen: seen.map(|position| (position, WallTime::from_micros(form.seen_at_us))),
         held: form.held.iter().map(hold_of).collect::<Result<_, _>>()?,
     })
@@ -254,11 +260,11 @@ fn hold_of(form: &proto::Hold) -> Result<Hold, RecordError> {
     })
 }
 
-const fn position_form(position: Position) -> proto::LogPosition {
+pub(super) const fn position_form(position: Position) -> proto::LogPosition {
     proto::LogPosition { major: position.0, minor: position.1 }
 }
 
-const fn position_of(form: &proto::LogPosition) -> Position {
+pub(super) const fn position_of(form: &proto::LogPosition) -> Position {
     Position(form.major, form.minor)
 }
 
@@ -266,14 +272,14 @@ fn camera_of(name: &str) -> Result<CameraId, RecordError> {
     CameraId::new(name).map_err(|error| RecordError::new(error.to_string()))
 }
 
-const fn duty_form(duty: Duty) -> proto::Duty {
+pub(super) const fn duty_form(duty: Duty) -> proto::Duty {
     match duty {
         Duty::Ingest => proto::Duty::Ingest,
         Duty::Analyze => proto::Duty::Analyze,
     }
 }
 
-fn duty_of(form: i32) -> Result<Duty, RecordError> {
+pub(super) fn duty_of(form: i32) -> Result<Duty, RecordError> {
     match proto::Duty::try_from(form) {
         Ok(proto::Duty::Ingest) => Ok(Duty::Ingest),
         Ok(proto::Duty::Analyze) => Ok(Duty::Analyze),

@@ -31,6 +31,11 @@ impl ConfigError {
         }
     }
 
+    /// Of a file as a whole.
+    pub(super) fn of_file(file: &str, reason: String) -> Self {
+        Self { file: file.to_owned(), line: 0, column: 0, reason }
+    }
+
     pub(super) fn from_yaml(file: &str, error: &Error) -> Self {
         let location = error.location();
         Self {

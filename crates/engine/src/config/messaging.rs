@@ -7,6 +7,7 @@ use omma_bus::Broker;
 use omma_types::{CameraId, ClassName, Secret};
 
 use super::Listener;
+use super::error::ConfigError;
 
 /// A part of the work that a process can take on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,12 +40,50 @@ impl Role {
 /// One of the processes that share the work of a fleet over the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeConfig {
-    /// What it does.
+    /// What it does; usually everything.
     pub roles: BTreeSet<Role>,
     /// Its name among the others; made up where none is given.
     pub name: Option<String>,
     /// Cameras that it takes for reading, and as many for analysing, at most; 0: any number.
     pub capacity: u32,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self { roles: Role::ALL.into_iter().collect(), name: None, capacity: 0 }
+    }
+}
+
+/// Packets and saved states must stay on the bus for at least so long: whoever takes a camera
+/// over goes on from there.
+const LEAST_KEEP: Duration = Duration::from_secs(30);
+
+/// Whether what `config`, of the file `name`, says of its bus is enough for several processes
+/// to share the work.
+pub(super) fn check_shared(config: &super::Config, name: &str) -> Result<(), ConfigError> {
+    let wrong = |reason: String| Err(ConfigError::of_file(name, reason));
+    let Some(bus) = &config.bus else {
+        return wrong(
+            "several processes share work over a bus; add `bus: redis://host:6379` or \
+             `bus: kafka://host:9092`"
+                .to_owned(),
+        );
+    };
+    if bus.keep < LEAST_KEEP {
+        return wrong(format!(
+            "`bus.keep` must be {} s or more where several processes share the work",
+            LEAST_KEEP.as_secs()
+        ));
+    }
+    let frames = |camera: &super::CameraConfig| camera.frames.unwrap_or(bus.frames);
+    match config.cameras.iter().find(|camera| frames(camera) == FrameTopic::None) {
+        Some(camera) => wrong(format!(
+            "camera `{}` is not on the bus (`frames: {{ form: none }}`), so no other process \
+             could analyse or show it; use `packets`",
+            camera.id
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The bus between processes.
@@ -112,7 +151,12 @@ pub struct PublishConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum DialectConfig {
     /// Omma's own.
-    Omma(BusConfig),
+    Omma {
+        /// The bus.
+        bus: BusConfig,
+        /// Whether what was found goes there too.
+        analyses: bool,
+    },
     /// `EdgeRealtimeVideoAnalytics` on Redis.
     Redisedge {
         /// Whether pictures are left out by its rule, so that results keep up.
@@ -164,7 +208,7 @@ impl DialectConfig {
     /// The word used in every interface.
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Omma(_) => "omma",
+            Self::Omma { .. } => "omma",
             Self::Redisedge { .. } => "redisedge",
             Self::Deepvision { .. } => "deepvision",
             Self::Chrysalis { .. } => "chrysalis",

@@ -12,7 +12,7 @@ mod messaging;
 mod serving;
 mod show;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub struct Config {
     pub annotations: Option<AnnotationsConfig>,
     /// The bus between processes; none where everything is in this one.
     pub bus: Option<BusConfig>,
+    /// What this process does of what several share over the bus; none where it does all alone.
+    pub node: Option<NodeConfig>,
     /// Cameras that are also given to programs of other systems.
     pub publish: Vec<PublishConfig>,
     /// Where events go.
@@ -102,6 +104,9 @@ pub struct CameraConfig {
     pub ring_bytes: usize,
     /// Bound of the ring in time.
     pub history: Duration,
+    /// Whether its packets come over the bus from the process that reads it. Nothing of the
+    /// file's: it follows from who shares the work.
+    pub relayed: bool,
     /// What decodes beside the processor.
     pub hardware: Hardware,
     /// What of its footage is kept; none records nothing.
@@ -220,6 +225,27 @@ impl Config {
     /// The first thing that is wrong.
     pub fn parse_camera(&self, id: &str, json: &str) -> Result<CameraConfig, ConfigError> {
         file::parse_camera(id, json, &self.models)
+    }
+
+    /// Makes this process one of several that share the work over the bus, where `roles` says
+    /// what it does of it; `name` goes before the name that the file called `file` gives it.
+    ///
+    /// # Errors
+    /// There is no bus, or it does not hold what the others need.
+    pub fn share_work(
+        &mut self,
+        file: &str,
+        roles: Option<BTreeSet<Role>>,
+        name: Option<String>,
+    ) -> Result<(), ConfigError> {
+        if self.node.is_none() && roles.is_none() {
+            return Ok(());
+        }
+        let mut node = self.node.take().unwrap_or_default();
+        node.roles = roles.unwrap_or(node.roles);
+        node.name = name.or(node.name);
+        self.node = Some(node);
+        messaging::check_shared(self, file)
     }
 
     /// A camera by name.

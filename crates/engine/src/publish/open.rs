@@ -1,10 +1,13 @@
 //! From an entry of the configuration to the outlets that write it. The one place that knows
 //! all dialects.
 
-use omma_bus::dialect::{chrysalis, deepvision, omma, redisedge};
+use std::sync::Arc;
+
+use omma_bus::dialect::{chrysalis, deepvision, imagebus, omma, redisedge};
 use omma_bus::topic::LazyTopics;
 use omma_bus::{BusError, Outlet, Wanted};
 
+use super::sketcher::Artist;
 use crate::bus::topics_of;
 use crate::config::{DialectConfig, FrameTopic, PublishConfig, Rate, Reference};
 
@@ -32,19 +35,24 @@ pub(super) fn open(
             let packets = chrysalis::Packets::new(broker, &entry.name, *in_memory)?;
             Ok(vec![Box::new(live), Box::new(packets)])
         }
-        DialectConfig::Omma(config) => {
+        DialectConfig::Omma { bus: config, analyses } => {
             let topics = match bus {
                 Some(bus) if *bus.broker() == config.broker => bus.clone(),
                 _ => topics_of(config),
             };
-            let analyses = omma::Analyses::new(topics.clone(), &entry.name);
+            let mut outlets: Vec<Box<dyn Outlet>> = Vec::new();
             let wanted = match config.frames {
-                FrameTopic::Packets => Wanted::Packets,
-                FrameTopic::Jpeg { quality, .. } => Wanted::Jpeg(quality),
-                FrameTopic::None => return Ok(vec![Box::new(analyses)]),
+                FrameTopic::Packets => Some(Wanted::Packets),
+                FrameTopic::Jpeg { quality, .. } => Some(Wanted::Jpeg(quality)),
+                FrameTopic::None => None,
             };
-            let frames = omma::Frames::new(topics, &entry.name, wanted);
-            Ok(vec![Box::new(frames), Box::new(analyses)])
+            if let Some(wanted) = wanted {
+                outlets.push(Box::new(omma::Frames::new(topics.clone(), &entry.name, wanted)));
+            }
+            if *analyses {
+                outlets.push(Box::new(omma::Analyses::new(topics, &entry.name)));
+            }
+            Ok(outlets)
         }
         DialectConfig::Deepvision { reference, series, .. } => {
             let settings = deepvision::Settings {
@@ -59,9 +67,25 @@ pub(super) fn open(
             };
             Ok(vec![Box::new(deepvision::Writer::new(settings)?)])
         }
-        other => {
-            let reason = format!("`{}` can't be published yet", other.as_str());
-            Err(BusError::Broker { url: broker.shown(), reason })
+        DialectConfig::Imagebus(config) => {
+            let settings = imagebus::Settings {
+                camera: entry.camera.to_string(),
+                name: entry.name.clone(),
+                every: config.every,
+                msgpack: config.msgpack,
+                source: config.source.clone(),
+                analysis: config.analysis.clone(),
+                redaction: config.redaction.clone(),
+                redact: config.redact.clone(),
+                embed_original: config.embed_original,
+                max_bytes: config.max_bytes,
+                quality: entry.quality,
+            };
+            let artist = Artist::new().map_err(|error| BusError::Unsent {
+                topic: entry.name.clone(),
+                reason: error.to_string(),
+            })?;
+            Ok(vec![Box::new(imagebus::Writer::new(broker, settings, Arc::new(artist))?)])
         }
     }
 }
@@ -70,7 +94,7 @@ pub(super) fn open(
 pub(super) fn rate(entry: &PublishConfig) -> Rate {
     match (entry.fps, &entry.dialect) {
         (Some(fps), _) => Rate::Fps(fps),
-        (None, DialectConfig::Omma(bus)) => match bus.frames {
+        (None, DialectConfig::Omma { bus, .. }) => match bus.frames {
             FrameTopic::Jpeg { fps, .. } => Rate::Fps(f64::from(fps)),
             FrameTopic::Packets | FrameTopic::None => Rate::All,
         },

@@ -13,11 +13,13 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::convert::Converter;
 use super::inbox::Inbox;
 use super::open::{open, rate};
 use super::page::{Marks, Page, PageArtist, PageView};
+use super::sight::Waiting;
 use super::status::{Progress, PublicationState, PublicationStatus};
 use super::viewer::Viewer;
 use crate::backoff::Backoff;
@@ -27,7 +29,7 @@ use crate::demand::Consumer;
 use crate::feed::{Parcel, Preroll};
 use crate::scene::carried_on;
 use crate::shared::{Shared, random_seed};
-use crate::status::{JpegFrame, Message};
+use crate::status::{CameraState, JpegFrame, Message};
 use crate::telemetry::{PublishDrop, PublishMetrics, Telemetry};
 
 /// How often a camera that does not run is looked for, and whether one that runs still does.
@@ -44,12 +46,13 @@ const ANALYSES_AT_A_TIME: usize = 16;
 
 /// All publications of an engine.
 pub(crate) struct Publishers {
-    entries: Vec<Arc<Entry>>,
-    drivers: Mutex<Vec<Driver>>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Of the bus, where there is one: outlets of Omma's own form share its connections.
+    bus: Option<LazyTopics>,
+    telemetry: Arc<Telemetry>,
+    running: Mutex<Vec<Running>>,
 }
 
-/// One entry of the configuration and what is known of it.
+/// One entry of the configuration, and what is known of it.
 struct Entry {
     config: PublishConfig,
     page: Option<Page>,
@@ -57,94 +60,125 @@ struct Entry {
     progress: Vec<Arc<Mutex<Progress>>>,
 }
 
+/// An entry and its tasks, one of each outlet.
+struct Running {
+    entry: Arc<Entry>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    /// What is on its way to a broker may or may not arrive.
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
 impl Publishers {
-    /// Opens the outlets of all entries. One that can't be opened is told of in its status.
-    pub(crate) fn new(
-        entries: &[PublishConfig],
-        bus: Option<&LazyTopics>,
-        telemetry: &Arc<Telemetry>,
-    ) -> Self {
-        let mut all = Vec::with_capacity(entries.len());
-        let mut drivers = Vec::new();
-        for config in entries {
-            let progress = || {
-                Arc::new(Mutex::new(Progress::new(
-                    config.camera.clone(),
-                    config.dialect.as_str(),
-                    config.name.clone(),
-                    config.broker.shown(),
-                )))
-            };
-            let mut entry = Entry {
-                config: config.clone(),
-                page: config.page.is_some().then(Page::new),
-                progress: Vec::new(),
-            };
-            let opened = open(config, bus);
-            let outlets = match opened {
-                Ok(outlets) => {
-                    entry.progress.extend(outlets.iter().map(|_| progress()));
-                    outlets
+    /// Publishes nothing yet.
+    pub(crate) fn new(bus: Option<LazyTopics>, telemetry: Arc<Telemetry>) -> Self {
+        Self { bus, telemetry, running: Mutex::default() }
+    }
+
+    /// Publishes `wanted` and nothing else, in this order; what was published before goes on
+    /// undisturbed. Returns what changed, for people.
+    pub(crate) fn apply(&self, shared: &Arc<Shared>, wanted: &[PublishConfig]) -> Vec<String> {
+        let mut running = self.running.lock();
+        let mut before = std::mem::take(&mut *running);
+        let mut report = Vec::new();
+        for config in wanted {
+            let same = before.iter().position(|running| running.entry.config == *config);
+            running.push(match same {
+                Some(at) => before.swap_remove(at),
+                None => {
+                    report.push(format!("{}: published", told(config)));
+                    self.start(shared, config)
                 }
-                Err(error) => {
-                    tracing::error!(
-                        camera = %config.camera, dialect = config.dialect.as_str(), %error,
-                        "a camera can't be published"
-                    );
-                    let failed = progress();
-                    failed.lock().enter(PublicationState::Failed, error.to_string());
-                    entry.progress.push(failed);
-                    Vec::new()
-                }
-            };
-            let entry = Arc::new(entry);
-            for (at, (outlet, progress)) in outlets.into_iter().zip(&entry.progress).enumerate() {
-                let metrics = telemetry.publication(&config.camera, config.dialect.as_str());
-                drivers.push(Driver {
-                    outlet,
-                    progress: Arc::clone(progress),
-                    metrics,
-                    is_first: at == 0,
-                    viewer: Viewer::new(config),
-                    tools: None,
-                    backoff: Backoff::new(random_seed()),
-                    away_until: None,
-                    well_since: None,
-                    told: Instant::now(),
-                    entry: Arc::clone(&entry),
-                });
+            });
+        }
+        report.extend(
+            before.iter().map(|gone| {
+                format!("{}: not published any more as it was", told(&gone.entry.config))
+            }),
+        );
+        report
+    }
+
+    /// Opens the outlets of `config`. One that can't be opened is told of in its status. Must
+    /// be called on a Tokio runtime.
+    fn start(&self, shared: &Arc<Shared>, config: &PublishConfig) -> Running {
+        let progress = || {
+            Arc::new(Mutex::new(Progress::new(
+                config.camera.clone(),
+                config.dialect.as_str(),
+                config.name.clone(),
+                config.broker.shown(),
+            )))
+        };
+        let mut entry = Entry {
+            config: config.clone(),
+            page: config.page.is_some().then(Page::new),
+            progress: Vec::new(),
+        };
+        let outlets = match open(config, self.bus.as_ref()) {
+            Ok(outlets) => {
+                entry.progress.extend(outlets.iter().map(|_| progress()));
+                outlets
             }
-            all.push(entry);
-        }
-        Self { entries: all, drivers: Mutex::new(drivers), tasks: Mutex::default() }
+            Err(error) => {
+                tracing::error!(
+                    camera = %config.camera, dialect = config.dialect.as_str(), %error,
+                    "a camera can't be published"
+                );
+                let failed = progress();
+                failed.lock().enter(PublicationState::Failed, error.to_string());
+                entry.progress.push(failed);
+                Vec::new()
+            }
+        };
+        let entry = Arc::new(entry);
+        let drivers = outlets.into_iter().zip(&entry.progress).enumerate();
+        let drivers = drivers.map(|(at, (outlet, progress))| Driver {
+            outlet,
+            progress: Arc::clone(progress),
+            metrics: self.telemetry.publication(&config.camera, config.dialect.as_str()),
+            is_first: at == 0,
+            viewer: Viewer::new(config),
+            tools: None,
+            backoff: Backoff::new(random_seed()),
+            away_until: None,
+            well_since: None,
+            told: Instant::now(),
+            entry: Arc::clone(&entry),
+        });
+        let tasks =
+            drivers.map(|driver| tokio::spawn(driver.run(Arc::downgrade(shared)))).collect();
+        Running { entry, tasks }
     }
 
-    /// Starts a task each. Must be called on a Tokio runtime.
-    pub(crate) fn start(&self, shared: &Arc<Shared>) {
-        let mut tasks = self.tasks.lock();
-        for driver in self.drivers.lock().drain(..) {
-            tasks.push(tokio::spawn(driver.run(Arc::downgrade(shared))));
-        }
-    }
-
-    /// Ends all tasks; what is on its way to a broker may or may not arrive.
+    /// Ends all tasks.
     pub(crate) fn stop(&self) {
-        for task in self.tasks.lock().drain(..) {
-            task.abort();
-        }
+        self.running.lock().clear();
     }
 
     /// All outlets in the order of the configuration.
     pub(crate) fn status(&self) -> Vec<PublicationStatus> {
         let now = Instant::now();
-        let progress = self.entries.iter().flat_map(|entry| &entry.progress);
+        let running = self.running.lock();
+        let progress = running.iter().flat_map(|running| &running.entry.progress);
         progress.map(|progress| progress.lock().as_of(now)).collect()
     }
 
-    /// A view of the page of the entry that stands at `at` in the configuration.
-    pub(crate) fn page(&self, at: usize) -> Option<PageView> {
-        self.entries.get(at)?.page.as_ref().map(Page::view)
+    /// A view of the page of the entry that the configuration describes so.
+    pub(crate) fn page(&self, config: &PublishConfig) -> Option<PageView> {
+        let running = self.running.lock();
+        let running = running.iter().find(|running| running.entry.config == *config)?;
+        running.entry.page.as_ref().map(Page::view)
     }
+}
+
+/// A publication in reports.
+fn told(config: &PublishConfig) -> String {
+    format!("camera `{}` as {} `{}`", config.camera, config.dialect.as_str(), config.name)
 }
 
 /// What makes pictures into what is sent and shown; works on threads for that.
@@ -210,6 +244,9 @@ impl Driver {
         if self.outlet.wanted() != Wanted::Nothing {
             main.demand.add(&consumer, rate(&self.entry.config));
         }
+        // A clock of its own: analyses of other cameras come by all the time.
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !main.is_stopped() {
             tokio::select! {
                 biased;
@@ -231,7 +268,7 @@ impl Driver {
                     }
                     self.message(message).await;
                 }
-                () = tokio::time::sleep(LOOK_EVERY) => drop(self.show_loading(camera).await),
+                _ = look.tick() => drop(self.show_loading(camera).await),
             }
             if self.told.elapsed() >= FIGURES_EVERY {
                 self.tell_figures();
@@ -310,6 +347,9 @@ impl Driver {
 
     /// Makes what is wanted of a picture, and hands it on.
     async fn picture(&mut self, picture: Picture, camera: &Arc<Camera>) {
+        if let Some(viewer) = &self.viewer {
+            camera.set_notes(viewer.notes());
+        }
         let due = !self.is_away() && self.outlet.is_due(picture.stamp().wall);
         let reason = if self.is_away() { PublishDrop::Away } else { PublishDrop::LeftOut };
         if due {
@@ -333,7 +373,7 @@ impl Driver {
         }
     }
 
-    /// Whether a page waits for the model, and says so.
+    /// Whether a page waits for the model or the camera, and says so.
     async fn show_loading(&mut self, camera: &Camera) -> bool {
         let entry = Arc::clone(&self.entry);
         let Some(page) = entry.page.as_ref().filter(|page| page.has_viewers()) else {
@@ -342,10 +382,18 @@ impl Driver {
         let (Some(viewer), Some(detect)) = (&mut self.viewer, camera.config().detect) else {
             return false;
         };
-        let Some(waiting) = viewer.is_waiting(camera.scene().latest.is_some()) else {
+        let Some(since) = viewer.is_waiting(camera.scene().latest.is_some()) else {
             return false;
         };
-        let drawn = self.work(move |tools| tools.artist.draw_loading(&detect.name, waiting)).await;
+        let status = camera.status();
+        let waiting = if status.state == CameraState::Online {
+            Waiting::for_model(&detect.name, since)
+        } else {
+            // The model would wait for ever.
+            let line = format!("Camera {} is {}", camera.id, status.state.as_str());
+            Waiting { line, more: status.reason }
+        };
+        let drawn = self.work(move |tools| tools.artist.draw_waiting(&waiting)).await;
         drawn.into_iter().for_each(|frame: JpegFrame| page.show(frame));
         true
     }
@@ -460,7 +508,7 @@ impl Driver {
             Err(error) => error,
         };
         let is_news;
-        if matches!(error, BusError::Payload { .. }) {
+        if error.is_of_one_message() {
             // One message that could not be made; the next one may be fine.
             is_news = self.progress.lock().enter(PublicationState::Online, error.to_string());
         } else {

@@ -164,6 +164,7 @@ pub(crate) fn event_protobuf(stored: &StoredEvent) -> Bytes {
             })
             .collect(),
         attributes: event.attributes.clone().into_iter().collect(),
+        tenure: None,
     };
     message.encode_to_vec().into()
 }

@@ -26,6 +26,7 @@ use crate::config::CameraConfig;
 use crate::demand::{Demand, Plan};
 use crate::error::EngineError;
 use crate::feed::Preroll;
+use crate::input::{self, Relayed};
 use crate::shared::Shared;
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
 
@@ -42,6 +43,9 @@ pub(crate) enum Role {
     Detect,
 }
 
+/// The address of what another process reads.
+const RELAYED: &str = "bus";
+
 /// One stream.
 pub(crate) struct Stream {
     pub(crate) camera: CameraId,
@@ -52,6 +56,8 @@ pub(crate) struct Stream {
     config: CameraConfig,
     /// For what comes over a bus.
     runtime: Handle,
+    /// Where the packets come from, where another process reads the camera.
+    relay: Option<Relayed>,
     held: Mutex<Held>,
     counters: Counters,
     stop: Stop,
@@ -95,6 +101,7 @@ impl Stream {
         role: Role,
         metrics: Arc<CameraMetrics>,
         runtime: &Handle,
+        relay: Option<Relayed>,
     ) -> Arc<Self> {
         let ring = GopRing::new(config.ring_bytes, config.history);
         Arc::new(Self {
@@ -105,6 +112,7 @@ impl Stream {
             health: Health::new(),
             config: config.clone(),
             runtime: runtime.clone(),
+            relay,
             held: Mutex::new(Held { info: None, ring, taps: Vec::new() }),
             counters: Counters::default(),
             stop: Stop::new(),
@@ -159,11 +167,15 @@ impl Stream {
     pub(crate) fn url(&self) -> &str {
         match (self.role, &self.config.detect_url) {
             (Role::Detect, Some(url)) => url,
+            _ if self.relay.is_some() => RELAYED,
             _ => &self.config.url,
         }
     }
 
     fn source(&self) -> Result<SourceSpec, EngineError> {
+        if let Some(relay) = &self.relay {
+            return Ok(input::relayed(&self.camera, relay.clone(), self.runtime.clone()));
+        }
         let spec = crate::source::resolve(&self.config, self.url(), &self.runtime)?;
         Ok(spec.with_audio(self.role == Role::Main && self.config.audio))
     }

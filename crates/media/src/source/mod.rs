@@ -11,6 +11,7 @@ use demux::Demuxed;
 use producer::Produced;
 use relayed::Relayed;
 pub use relayed::{PacketFactory, PacketProducer, RelayedPacket};
+pub(crate) use relayed::{describe, received};
 
 use crate::spec::SourceKind;
 use crate::{MediaError, Packet, SourceSpec, Stop, StreamInfo};

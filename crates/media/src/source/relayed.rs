@@ -152,7 +152,7 @@ fn wait(
     }
 }
 
-fn describe(name: &str, packet: &RelayedPacket) -> Result<StreamInfo, MediaError> {
+pub(crate) fn describe(name: &str, packet: &RelayedPacket) -> Result<StreamInfo, MediaError> {
     let parameters = CodecParameters::of_video(&packet.codec, &packet.extradata, packet.size)
         .map_err(|error| {
             MediaError::new(
@@ -175,7 +175,7 @@ fn describe(name: &str, packet: &RelayedPacket) -> Result<StreamInfo, MediaError
     })
 }
 
-fn received(name: &str, packet: &RelayedPacket) -> Result<Packet, MediaError> {
+pub(crate) fn received(name: &str, packet: &RelayedPacket) -> Result<Packet, MediaError> {
     let data = AvPacket::received(
         &packet.data,
         packet.pts.as_nanos(),

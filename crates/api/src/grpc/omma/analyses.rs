@@ -1,11 +1,11 @@
 //! StreamAnalyses: what is found in the cameras' pictures, as it comes.
 
+use omma_bus::native::analysis_message;
 use omma_engine::{Handle, Message};
 use omma_types::CameraId;
 use tokio::sync::broadcast::error::RecvError;
 use tonic::Status;
 
-use super::convert;
 use crate::grpc::answer::Teller;
 use crate::grpc::proto::omma::StreamAnalysesResponse;
 
@@ -31,7 +31,7 @@ pub(super) async fn tell(
                     dropped += 1;
                     continue;
                 }
-                let analysis = Some(convert::analysis(&analysis));
+                let analysis = Some(analysis_message(&analysis));
                 teller.tell(StreamAnalysesResponse { analysis, dropped }).await?;
                 dropped = 0;
             }

@@ -4,13 +4,13 @@
 //! given what the store has, and what is told meanwhile and has a number that it was given
 //! already is passed over.
 
+use omma_bus::native::event_message;
 use omma_engine::{Handle, Message};
 use omma_store::{EventQuery, MAX_PAGE, Order, Store};
 use omma_types::{CameraId, Event};
 use tokio::sync::broadcast::error::RecvError;
 use tonic::Status;
 
-use super::convert;
 use crate::grpc::answer::Teller;
 use crate::grpc::proto::omma::StreamEventsResponse;
 use crate::grpc::status;
@@ -51,7 +51,7 @@ pub(super) async fn tell(
             Ok(Message::Event(seq, event)) if seq > last => {
                 last = seq;
                 if wishes.includes(&event) {
-                    let event = Some(convert::event(seq, &event));
+                    let event = Some(event_message(seq, &event));
                     teller.tell(StreamEventsResponse { event }).await?;
                 }
             }
@@ -87,7 +87,7 @@ async fn tell_stored(
         };
         let page = store.events(&query).await.map_err(failed)?;
         for stored in &page.events {
-            let event = Some(convert::event(stored.seq, &stored.event));
+            let event = Some(event_message(stored.seq, &stored.event));
             teller.tell(StreamEventsResponse { event }).await?;
         }
         match page.next {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use omma_bus::native::stamp_message;
 use omma_engine::{EngineError, Handle, LiveView, Parcel, Preroll, ViewOptions};
 use omma_media::StreamInfo;
 use omma_types::{CameraId, MediaTime};
@@ -165,7 +166,7 @@ async fn jpegs(
             last = Some(jpeg.number);
             let frame = Frame {
                 camera: camera.as_str().to_owned(),
-                stamp: Some(convert::stamp(&jpeg.stamp)),
+                stamp: Some(stamp_message(&jpeg.stamp)),
                 format: FrameFormat::Jpeg.into(),
                 data: bytes::Bytes::from_owner(Pixels(Arc::clone(&jpeg))),
                 stream_start: std::mem::take(&mut begins),
@@ -223,7 +224,7 @@ async fn pixels(
         let pixels = shot.frame().await?;
         let frame = Frame {
             camera: camera.as_str().to_owned(),
-            stamp: Some(convert::stamp(&shot.picture().stamp())),
+            stamp: Some(stamp_message(&shot.picture().stamp())),
             format: FrameFormat::Bgr.into(),
             keyframe: shot.picture().is_keyframe(),
             data: pixels.data,

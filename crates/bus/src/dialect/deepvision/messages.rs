@@ -1,11 +1,9 @@
 //! What other programs want to have written into the picture: the stream `ONA_DISPLAY`, whose
 //! entries each hold all that is to be seen from then on.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
-use crate::redis::{RedisConnection, connect_blocking};
+use crate::dialect::tail::{Tail, take_bytes};
 use crate::{Broker, BusError};
 
 /// The stream.
@@ -19,9 +17,6 @@ const MOST_NOTES: usize = 64;
 
 /// What of a text is shown at most.
 const MOST_OF_A_TEXT: usize = 200;
-
-/// How long the server waits for a message before it answers that there is none.
-const BLOCK: Duration = Duration::from_secs(2);
 
 const DEFAULT_LINE_WIDTH: f32 = 2.0;
 const DEFAULT_FONT_SIZE: f32 = 20.0;
@@ -188,9 +183,8 @@ fn color(value: &Value) -> Option<[u8; 3]> {
 /// Follows the stream.
 pub struct Messages {
     broker: Broker,
-    connection: Option<RedisConnection>,
-    /// What was read last.
-    last: Option<String>,
+    /// Made when it is first asked for.
+    tail: Option<Tail>,
     complained: bool,
 }
 
@@ -198,7 +192,7 @@ impl Messages {
     /// A reader of the messages at `broker`; nothing is connected yet. Messages from before
     /// are not shown.
     pub fn new(broker: &Broker) -> Self {
-        Self { broker: broker.clone(), connection: None, last: None, complained: false }
+        Self { broker: broker.clone(), tail: None, complained: false }
     }
 
     /// The next message, however long it takes. One that makes no sense is counted, logged
@@ -208,21 +202,12 @@ impl Messages {
     /// The broker is away, or refuses; the next call tries again.
     pub async fn next(&mut self) -> Result<Vec<Note>, BusError> {
         loop {
-            let connection = match &mut self.connection {
-                Some(connection) => connection,
-                none => none.insert(connect_blocking(&self.broker, BLOCK).await?),
+            let tail = match &mut self.tail {
+                Some(tail) => tail,
+                none => none.insert(Tail::new(self.broker.clone(), STREAM)?),
             };
-            let Some(last) = self.last.clone() else {
-                self.last = Some(super::inlet::newest(connection, STREAM).await?);
-                continue;
-            };
-            let Some((id, mut fields)) =
-                super::inlet::after(connection, STREAM, &last, BLOCK).await?
-            else {
-                continue;
-            };
-            self.last = Some(id);
-            let message = fields.remove("message").and_then(super::inlet::bytes);
+            let Some(mut entry) = tail.next(&redis::pipe()).await? else { continue };
+            let message = take_bytes(&mut entry, "message");
             match message.ok_or("it has no field `message`").and_then(|bytes| parse(&bytes)) {
                 Ok(notes) => return Ok(notes),
                 Err(reason) => {

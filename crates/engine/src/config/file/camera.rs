@@ -235,6 +235,7 @@ impl Check<'_> {
             stall: file.stall.as_ref().map(|text| self.duration(text)).transpose()?,
             ring_bytes,
             history: self.duration_or(file.history.as_ref(), DEFAULT_HISTORY)?,
+            relayed: false,
             hardware: match file.decode.hardware {
                 HardwareFile::None => Hardware::None,
                 HardwareFile::Auto => Hardware::Auto,

@@ -1,5 +1,6 @@
-//! `bus`, `publish` and `sinks` as they are written.
+//! `bus`, `node`, `publish` and `sinks` as they are written.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use omma_bus::{Broker, BrokerAddress, BrokerKind, BrokerTls};
@@ -11,8 +12,8 @@ use super::values::class_names;
 use super::{Check, ListenerFile, local};
 use crate::config::error::{ConfigError, unknown};
 use crate::config::{
-    BusConfig, CameraConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, PublishConfig,
-    RedactConfig, RedactStyle, Reference, SinkConfig, SinkTarget,
+    BusConfig, CameraConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, NodeConfig,
+    PublishConfig, RedactConfig, RedactStyle, Reference, Role, SinkConfig, SinkTarget,
 };
 
 const DEFAULT_QUALITY: u8 = 80;
@@ -49,6 +50,16 @@ pub(super) struct FramesFile {
     form: FormFile,
     quality: Option<Spanned<u8>>,
     fps: Option<Spanned<u8>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NodeFile {
+    name: Option<Spanned<String>>,
+    #[serde(default)]
+    roles: Vec<Spanned<String>>,
+    #[serde(default)]
+    cameras: u32,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -212,6 +223,22 @@ impl Check<'_> {
         Ok((config.broker.kind != BrokerKind::Memory).then_some(config))
     }
 
+    pub(super) fn node(&self, file: &NodeFile) -> Result<NodeConfig, ConfigError> {
+        let role = |word: &Spanned<String>| {
+            Role::ALL.into_iter().find(|role| role.as_str() == word.value).ok_or_else(|| {
+                let valid = Role::ALL.map(Role::as_str);
+                self.wrong(word.referenced, unknown("role", &word.value, &valid))
+            })
+        };
+        let roles: BTreeSet<Role> = file.roles.iter().map(role).collect::<Result<_, _>>()?;
+        let usual = NodeConfig::default();
+        Ok(NodeConfig {
+            roles: if roles.is_empty() { usual.roles } else { roles },
+            name: file.name.as_ref().map(|name| self.topic_name(name)).transpose()?,
+            capacity: file.cameras,
+        })
+    }
+
     pub(super) fn frames(&self, file: &Spanned<FramesFile>) -> Result<FrameTopic, ConfigError> {
         let quality = self.quality(file.value.quality.as_ref())?;
         let fps = match &file.value.fps {
@@ -270,15 +297,8 @@ impl Check<'_> {
         let camera = self.known_camera(&file.camera, cameras)?;
         let broker = self.broker(&file.to, file.tls.as_ref())?;
         let dialect = self.dialect(file)?;
-        if let DialectConfig::Imagebus(_) = dialect {
-            return Err(self.wrong(
-                file.dialect.referenced,
-                "cameras can be read from imagebus (`url: kafka+imagebus://host/TOPIC`), but not \
-                 be written for it yet",
-            ));
-        }
         let needs = match dialect {
-            DialectConfig::Omma(_) => broker.kind,
+            DialectConfig::Omma { .. } => broker.kind,
             DialectConfig::Imagebus(_) => BrokerKind::Kafka,
             _ => BrokerKind::Redis,
         };
@@ -379,7 +399,10 @@ impl Check<'_> {
                 in_memory: file.in_memory.as_ref().map_or(1, |count| count.value),
             },
             "imagebus" => DialectConfig::Imagebus(self.imagebus(file)?),
-            _ => DialectConfig::Omma(BusConfig::new(self.broker(&file.to, file.tls.as_ref())?)),
+            _ => DialectConfig::Omma {
+                bus: BusConfig::new(self.broker(&file.to, file.tls.as_ref())?),
+                analyses: true,
+            },
         })
     }
 
@@ -397,6 +420,16 @@ impl Check<'_> {
                 usual("REDACTION_FRAME", "redacted-video1"),
             ),
         };
+        // Readers of redacted pictures must not find others among them.
+        let pairs = [(&source, &analysis), (&source, &redaction), (&analysis, &redaction)];
+        if let Some(topics) = &file.topics
+            && pairs.iter().any(|(a, b)| a.is_some() && a == b)
+        {
+            return Err(self.wrong(
+                topics.referenced,
+                "each kind of message needs a topic of its own; leave out what is not to be written",
+            ));
+        }
         if let Some(every) = file.every.as_ref().filter(|every| every.value == 0) {
             return Err(self.wrong(every.referenced, "`every` must be 1 or more"));
         }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
 use self::camera::CameraFile;
-use self::messaging::{BusFile, PublishFile, SinkFile};
+use self::messaging::{BusFile, NodeFile, PublishFile, SinkFile};
 use self::values::{as_path, class_names};
 use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
@@ -56,6 +56,7 @@ struct ConfigFile {
     events: EventsFile,
     annotations: Option<AnnotationsFile>,
     bus: Option<BusFile>,
+    node: Option<NodeFile>,
     #[serde(default)]
     publish: Vec<Spanned<PublishFile>>,
     #[serde(default)]
@@ -208,8 +209,9 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         ));
     }
     check.derived(&file.cameras, &cameras)?;
-    Ok(Config {
+    let mut config = Config {
         bus,
+        node: file.node.as_ref().map(|node| check.node(node)).transpose()?,
         publish: check.publish(&file.publish, &cameras)?,
         sinks: check.sinks(&file.sinks, &cameras)?,
         data_dir,
@@ -222,7 +224,9 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         annotations: file.annotations.as_ref().map(|a| check.annotations(a)).transpose()?,
         models,
         cameras,
-    })
+    };
+    config.share_work(name, None, None)?;
+    Ok(config)
 }
 
 /// See [`Config::parse_camera`].
