@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import ROOT, STREET, Live, note
+from common import ROOT, STREET, Live, cpu_seconds, note
 
 PICTURES = int(os.environ.get("BUS_PICTURES", "300"))
 SECONDS = int(os.environ.get("BUS_SECONDS", "15"))
@@ -137,6 +137,9 @@ class Server:
     def clear(self):
         """Forgets what was published, where that is asked for."""
 
+    def cpu(self):
+        return cpu_seconds(self.process.pid)
+
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
@@ -200,28 +203,30 @@ def python():
     return str(own if own.exists() else sys.executable)
 
 
-def baseline(form, broker, address, count):
-    """Frames a second of the slower of both, and CPU seconds a frame of the publisher and of the
-    consumer."""
-    address = address.removeprefix("kafka://")
+def baseline(form, broker, server, count):
+    """Frames a second of the slower of both, and CPU seconds a frame of the publisher, of the
+    consumer and of the broker."""
+    address = server.url().removeprefix("kafka://")
     # A topic of its own: what an earlier run left is nobody's.
     arguments = [form, broker, address, str(count), f"bench-{time.time_ns()}", str(STREET)]
     command = lambda program: [python(), "-W", "ignore", "-c", program, *arguments]
     pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     consumer = subprocess.Popen(command(CONSUME), **pipes)
     assert consumer.stdout.readline().strip() == "ready"
+    before = server.cpu()
     publisher = subprocess.Popen(command(PUBLISH), **pipes)
     published, _ = publisher.communicate("go\n", timeout=600)
     consumed, _ = consumer.communicate(timeout=600)
     report, got = consumed.split("\n")[:2]
     published, consumed, got = json.loads(published), json.loads(report), int(got)
     seconds = max(published["seconds"], consumed["seconds"])
-    return got / seconds, published["cpu"] / count, consumed["cpu"] / got
+    return got / seconds, published["cpu"] / count, consumed["cpu"] / got, (server.cpu() - before) / got
 
 
-def omma(address):
-    """The same with Omma: pictures a second from end to end, CPU seconds a picture of both
-    sides, and bytes a second of each camera on the broker."""
+def omma(server):
+    """The same with Omma: pictures a second from end to end, CPU seconds a picture of publisher,
+    consumer and broker, and bytes a second of each camera on the broker."""
+    address = server.url()
     names = [f"cam{i}" for i in range(CAMERAS)]
     sources = "".join(f"  {name}:\n    url: {STREET}\n    loop: true\n" for name in names)
     writer = Live(sources, f"bus: {address}\n")
@@ -233,16 +238,17 @@ def omma(address):
     decoded = lambda: sum(reader.metric("omma_frames_decoded_total", camera=name) for name in names)
     received = lambda: sum(writer.metric("omma_frames_received_total", camera=name) for name in names)
     sent_bytes = lambda: sum(writer.metric("omma_received_bytes_total", camera=name) for name in names)
+    now = lambda: (decoded(), received(), sent_bytes(), writer.cpu(), reader.cpu(), server.cpu(), time.monotonic())
     try:
         reader.wait("/metrics", lambda _: decoded() > 30 * CAMERAS, 120)
-        before = (decoded(), received(), sent_bytes(), writer.cpu(), reader.cpu(), time.monotonic())
+        before = now()
         time.sleep(SECONDS)
-        after = (decoded(), received(), sent_bytes(), writer.cpu(), reader.cpu(), time.monotonic())
+        after = now()
     finally:
         reader.stop()
         writer.stop()
-    pictures, packets, size, write_cpu, read_cpu, seconds = (b - a for a, b in zip(before, after))
-    return pictures / seconds, write_cpu / packets, read_cpu / pictures, size / seconds / CAMERAS
+    pictures, packets, size, write, read, broker, seconds = (b - a for a, b in zip(before, after))
+    return pictures / seconds, write / packets, read / pictures, broker / packets, size / seconds / CAMERAS
 
 
 def bus_camera(address, name):
@@ -256,23 +262,23 @@ def compare(broker, server, forms):
     ours, theirs = [], {form: [] for form in forms}
     for _ in range(TURNS):
         server.clear()
-        ours.append(omma(server.url()))
+        ours.append(omma(server))
         for form, runs in theirs.items():
             server.clear()
-            runs.append(baseline(form, broker, server.url(), PICTURES))
-    fps, write, read, size = (statistics.median(turn[i] for turn in ours) for i in range(4))
+            runs.append(baseline(form, broker, server, PICTURES))
+    parts = lambda runs: "; processor a frame: publisher {:.2f}, consumer {:.2f}, broker {:.2f} ms".format(
+        *(statistics.median(run[i] for run in runs) * 1e3 for i in (1, 2, 3)))
+    fps, size = (statistics.median(turn[i] for turn in ours) for i in (0, 4))
     note("bus", f"{broker}: Omma, {CAMERAS} cameras of 1080p30 as packets, published, consumed and decoded",
-         f"{fps:.0f} fps; processor a frame {write * 1e3:.2f} ms to publish, {read * 1e3:.2f} ms to consume",
-         f"{30 * CAMERAS} fps", fps > 29.5 * CAMERAS)
+         f"{fps:.0f} fps{parts(ours)}", f"{30 * CAMERAS} fps", fps > 29.5 * CAMERAS)
     note("bus", f"{broker}: bytes of a camera of 1080p30", f"{size / 1e6:.2f} MB/s", "≤ 1 MB/s", size <= 1e6)
     for form, runs in theirs.items():
-        fps, write, read = (statistics.median(run[i] for run in runs) for i in range(3))
-        note("bus", f"{broker}: Python's {form}",
-             f"{fps:.0f} fps; processor a frame {write * 1e3:.1f} ms to publish, {read * 1e3:.1f} ms to consume")
+        note("bus", f"{broker}: Python's {form}", f"{statistics.median(run[0] for run in runs):.0f} fps{parts(runs)}")
         faster = statistics.median(our[0] / run[0] for our, run in zip(ours, runs))
         less = statistics.median((run[1] + run[2]) / (our[1] + our[2]) for our, run in zip(ours, runs))
         note("bus", f"{broker}: Omma's frames a second to Python's {form}", f"{faster:.1f} ×", "≥ 5 ×", faster >= 5)
-        note("bus", f"{broker}: Omma's processor a frame to Python's {form}", f"1/{less:.1f}", "≤ 1/5", less >= 5)
+        note("bus", f"{broker}: Omma's processor a frame to Python's {form}, publisher and consumer",
+             f"1/{less:.1f}", "≤ 1/5", less >= 5)
 
 
 def hop():

@@ -26,6 +26,12 @@ def note(group, what, figure, target="", met=None):
     print(f"{group}: {what}: {figure} {f'(target {target}: {verdict})' if target else ''}", flush=True)
 
 
+def cpu_seconds(pid):
+    """Processor seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Live:
     """A running `omma run`. `cameras` is what stands under `cameras:`, `more` what else."""
 
@@ -67,8 +73,7 @@ class Live:
 
     def cpu(self):
         """Processor seconds so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def status(self, key):
         text = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -87,13 +87,13 @@ pub(crate) async fn killed_brokers_lose_no_event(place: &mut Place) {
     );
 }
 
-/// Offers frames of a camera, 200 a second, whether the broker is there or not. Answers how many.
+/// Offers frames of a camera, 100 a second, whether the broker is there or not. Answers how many.
 async fn offer_frames(topics: Topics, stop: Arc<AtomicBool>) -> u64 {
     let mut offered = 0;
-    let mut clock = tokio::time::interval(Duration::from_millis(5));
+    let mut clock = tokio::time::interval(Duration::from_millis(10));
     while !stop.load(Ordering::Relaxed) {
         clock.tick().await;
-        topics.offer(&Topic::FRAMES, "gate", Bytes::from(vec![1; 20_000]));
+        topics.offer(&Topic::FRAMES, "gate", Bytes::from(vec![1; 2_000]));
         offered += 1;
     }
     offered
