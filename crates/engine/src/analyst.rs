@@ -376,7 +376,8 @@ impl Analyst {
                 self.digest(&seen, self.wanted_of(detections), StageTimings::default());
             }
             DetectAnswer::Failed { request, reason } => {
-                self.waiting.lock().answer(request, Vec::new());
+                self.waiting.lock().give_up(request);
+                self.settle(Instant::now());
                 self.fail(&reason);
                 return;
             }

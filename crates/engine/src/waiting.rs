@@ -23,6 +23,8 @@ struct Item<T> {
     asked: Instant,
     what: T,
     answer: Option<Vec<Detection>>,
+    /// No answer will come.
+    given_up: bool,
 }
 
 impl<T> Waiting<T> {
@@ -35,7 +37,8 @@ impl<T> Waiting<T> {
     pub(crate) fn ask(&mut self, what: T, now: Instant) -> (u64, Option<T>) {
         self.last += 1;
         let left_out = if self.items.len() >= MOST { self.items.pop_front() } else { None };
-        self.items.push_back(Item { request: self.last, asked: now, what, answer: None });
+        let request = self.last;
+        self.items.push_back(Item { request, asked: now, what, answer: None, given_up: false });
         (self.last, left_out.map(|item| item.what))
     }
 
@@ -51,12 +54,20 @@ impl<T> Waiting<T> {
         }
     }
 
+    /// Notes that whoever was asked can't say what is there, which is not the same as that there
+    /// is nothing.
+    pub(crate) fn give_up(&mut self, request: u64) {
+        if let Some(item) = self.items.iter_mut().find(|item| item.request == request) {
+            item.given_up = true;
+        }
+    }
+
     /// The next one in order whose turn it is: with its answer, or without one where that was
-    /// waited for too long.
+    /// waited for too long or will not come.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<(T, Option<Vec<Detection>>)> {
         let first = self.items.front()?;
         let too_late = now.saturating_duration_since(first.asked) >= PATIENCE;
-        if first.answer.is_none() && !too_late {
+        if first.answer.is_none() && !first.given_up && !too_late {
             return None;
         }
         self.items.pop_front().map(|item| (item.what, item.answer))
@@ -90,6 +101,15 @@ mod tests {
         assert_eq!(waiting.pop(now).map(|(what, _)| what), Some('a'));
         assert_eq!(waiting.pop(now).map(|(what, _)| what), Some('b'));
         assert!(waiting.pop(now).is_none());
+    }
+
+    #[test]
+    fn a_program_that_could_not_look_has_not_found_nothing() {
+        let (mut waiting, now) = (Waiting::new(), Instant::now());
+        let (first, _) = waiting.ask('a', now);
+        waiting.give_up(first);
+        waiting.give_up(first + 1);
+        assert_eq!(waiting.pop(now), Some(('a', None)));
     }
 
     #[test]
