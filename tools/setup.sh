@@ -85,13 +85,26 @@ install_grpc() {
 # What the programs of other systems are made of, to test that they understand Omma.
 install_dialects() {
   local python=.setup/dialects/bin/python
-  [ -x $python ] && $python -c 'import cv2, fakeredis, numpy, PIL, redis' 2>/dev/null && return
+  [ -x $python ] && $python -c 'import cv2, fakeredis, jsonpickle, kafka, numpy, PIL, redis, umsgpack' 2>/dev/null && return
   echo "setup: fetching libraries of other systems for Python"
   rm -rf .setup/dialects
   python3 -m venv .setup/dialects
   .setup/dialects/bin/pip install -q redis==8.1.0 opencv-python-headless==5.0.0.93 numpy==2.4.6 \
-    pillow==13.0.0 'fakeredis[probabilistic]==2.40.0' ||
+    pillow==13.0.0 'fakeredis[probabilistic]==2.40.0' kafka-python==3.0.12 jsonpickle==1.2 \
+    u-msgpack-python==2.8.0 ||
     echo "setup: libraries of other systems cannot be had here; their tests will be skipped"
+}
+
+# What examples/bus asks for.
+install_examples() {
+  local python=.setup/examples/bin/python
+  [ -x $python ] && $python -c 'import av, cv2, grpc_tools, kafka, redis' 2>/dev/null && return
+  echo "setup: fetching what examples/bus needs for Python"
+  rm -rf .setup/examples
+  python3 -m venv .setup/examples
+  .setup/examples/bin/pip install -q redis==8.1.0 kafka-python==3.0.12 protobuf==7.36.2 \
+    "grpcio-tools==$grpcio_version" av==18.1.0 numpy==2.4.6 opencv-python-headless==4.14.0.94 ||
+    echo "setup: what examples/bus needs cannot be had here; its tests will be skipped"
 }
 
 # Apache Kafka is a Java program; Maven Central has it with all that it needs.
@@ -126,6 +139,7 @@ case "$purpose" in
     install_packages "${test_packages[@]}"
     install_grpc
     install_dialects
+    install_examples
     install_kafka
     ;;
   bench)
@@ -134,12 +148,12 @@ case "$purpose" in
     install_grpc
     install_kafka
     # Python's own ONNX Runtime is the baseline of inference, its clients of Redis and Kafka
-    # that of the bus.
+    # that of the bus; without crc32c the one of Kafka adds up each byte in Python.
     if [ ! -x .setup/bench/bin/python ]; then
       python3 -m venv .setup/bench
       .setup/bench/bin/pip install -q "onnxruntime==$onnxruntime_version" numpy
     fi
-    .setup/bench/bin/python -c 'import cv2, jsonpickle, kafka, redis' 2>/dev/null ||
-      .setup/bench/bin/pip install -q redis kafka-python jsonpickle opencv-python-headless
+    .setup/bench/bin/python -c 'import crc32c, cv2, jsonpickle, kafka, redis' 2>/dev/null ||
+      .setup/bench/bin/pip install -q redis kafka-python crc32c jsonpickle opencv-python-headless
     ;;
 esac

@@ -1,6 +1,6 @@
 """Reads Omma's topics from Redis or Kafka; shared by the programs beside it.
 
-    pip install redis kafka-python protobuf grpcio-tools av
+    pip install redis kafka-python protobuf grpcio-tools
 
 Addresses: redis://host:6379/0 (streams `omma:frames:CAMERA`, field `data`) or
 kafka://host:9092 (topics `omma.frames`, …, with the camera as key). The messages are those of
@@ -84,9 +84,14 @@ def arguments(what, camera=True):
 
 
 def asked(options, topic, camera=None):
-    """The messages that the command line asks for."""
+    """The messages that the command line asks for; the program counts what it made of them."""
     start = "first" if options.first else "new"
-    for number, data in enumerate(records(options.url, topic, camera, options.prefix, start), 1):
-        yield data
+    return records(options.url, topic, camera, options.prefix, start)
+
+
+def show(lines, options):
+    """Prints them, `--count` of them where that is given."""
+    for number, line in enumerate(lines, 1):
+        print(line, flush=True)
         if number == options.count:
             return

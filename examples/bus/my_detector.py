@@ -9,13 +9,19 @@ share the pictures. Omma's configuration:
     cameras:
       door: { url: rtsp://…, detect: { model: mine, fps: 5 } }
 
-    pip install redis kafka-python protobuf grpcio-tools opencv-python-headless
+    pip install redis kafka-python protobuf grpcio-tools "opencv-python-headless<5"
+
+(OpenCV 5 has this detector no more.) Omma waits two seconds for an answer. Pictures that lay on
+the bus for longer than AGE are left out, so that a program that is too slow sees fewer pictures
+instead of answering all of them too late. On Redis all copies look at all cameras; on Kafka each
+camera belongs to one copy.
 
 usage: my_detector.py redis://127.0.0.1:6379 mine
 """
 import argparse
 import os
 import socket
+import time
 
 import cv2
 import numpy
@@ -23,6 +29,7 @@ import numpy
 import bus
 
 omma = bus.messages()
+AGE = 1.0  # seconds
 ME = f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -79,7 +86,10 @@ def redis_share(url, prefix, model):
     while True:
         for _, entries in client.xreadgroup(group, ME, {work: ">"}, count=1, block=1000):
             for number, fields in entries:
-                yield fields[b"data"], answer
+                # An entry's number begins with the server's time.
+                seconds, micros = client.time()
+                if seconds + micros / 1e6 - int(number.split(b"-")[0]) / 1e3 < AGE:
+                    yield fields[b"data"], answer
                 client.xack(work, group, number)
 
 
@@ -96,7 +106,8 @@ def kafka_share(url, prefix, model):
         producer.send(f"{prefix}.detections", data, key=camera.encode())
 
     for record in consumer:
-        yield record.value, answer
+        if time.time() - record.timestamp / 1e3 < AGE:
+            yield record.value, answer
 
 
 if __name__ == "__main__":

@@ -8,16 +8,16 @@ import bus
 omma = bus.messages()
 
 
-def main():
-    options = bus.arguments(__doc__.splitlines()[0])
+def lines(options):
     analysis = omma.Analysis()
     for data in bus.asked(options, "analysis", options.camera):
         analysis.ParseFromString(data)
         tracks = ", ".join(
             f"{track.id} {getattr(track, 'class')} at {track.box.left:.2f},{track.box.top:.2f}"
             for track in analysis.tracks)
-        print(f"{analysis.camera} {analysis.frame.seq} {len(analysis.detections)} found: {tracks}", flush=True)
+        yield f"{analysis.camera} {analysis.frame.seq} {len(analysis.detections)} found: {tracks}"
 
 
 if __name__ == "__main__":
-    main()
+    asked = bus.arguments(__doc__.splitlines()[0])
+    bus.show(lines(asked), asked)

@@ -10,15 +10,15 @@ import bus
 omma = bus.messages()
 
 
-def main():
-    options = bus.arguments(__doc__.splitlines()[0], camera=False)
+def lines(options):
     event = omma.Event()
     for data in bus.asked(options, "events"):
         event.ParseFromString(data)
-        when = datetime.datetime.fromtimestamp(event.time_us / 1e6, datetime.UTC)
-        print(f"{when:%H:%M:%S.%f} {event.camera} {event.kind} {event.rule} {event.direction} "
-              f"{getattr(event, 'class')} {event.state}".rstrip(), flush=True)
+        when = datetime.datetime.fromtimestamp(event.time_us / 1e6, datetime.timezone.utc)
+        words = [event.camera, event.kind, event.rule, event.direction, getattr(event, "class"), event.state]
+        yield " ".join([f"{when:%H:%M:%S.%f}", *filter(None, words)])
 
 
 if __name__ == "__main__":
-    main()
+    asked = bus.arguments(__doc__.splitlines()[0], camera=False)
+    bus.show(lines(asked), asked)

@@ -4,7 +4,10 @@
 usage: read_frames.py redis://127.0.0.1:6379 entrance [--first] [--count N]
 
 With `bus: { frames: { form: packets } }`, which is usual, the topic carries the camera's own
-packets and they are decoded here; with `form: jpeg` it carries JPEG files.
+packets and they are decoded here, from the next keyframe on: a camera that seldom sends one shows
+its first picture late. With `form: jpeg` the topic carries JPEG files.
+
+    pip install redis kafka-python protobuf grpcio-tools av numpy
 """
 import av
 
@@ -44,15 +47,15 @@ class Pictures:
             yield picture.to_ndarray(format="bgr24")
 
 
-def main():
-    options = bus.arguments(__doc__.splitlines()[0])
+def lines(options):
     pictures, frame = Pictures(), omma.Frame()
     for data in bus.asked(options, "frames", options.camera):
         frame.ParseFromString(data)
         for picture in pictures.of(frame):
-            print(f"{frame.camera} {frame.stamp.seq} {frame.stamp.time_us} "
-                  f"{picture.shape[1]}x{picture.shape[0]} mean {picture.mean():.1f}", flush=True)
+            yield (f"{frame.camera} {frame.stamp.seq} {frame.stamp.time_us} "
+                   f"{picture.shape[1]}x{picture.shape[0]} mean {picture.mean():.1f}")
 
 
 if __name__ == "__main__":
-    main()
+    asked = bus.arguments(__doc__.splitlines()[0])
+    bus.show(lines(asked), asked)

@@ -205,7 +205,9 @@ impl From<EngineError> for ApiError {
             EngineError::Store(error) => return error.into(),
             EngineError::NoCamera { .. } | EngineError::NoSink { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            EngineError::Exists { .. } | EngineError::NoPassThrough { .. } => StatusCode::CONFLICT,
+            EngineError::Exists { .. }
+            | EngineError::Shared { .. }
+            | EngineError::NoPassThrough { .. } => StatusCode::CONFLICT,
             EngineError::Config(_) | EngineError::Source { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -24,7 +24,9 @@ use crate::chrysalis::{self, Conf};
 use crate::error::ServeError;
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::port::{Port, is_protected};
-use crate::rest::{annotations, cameras, counts, events, nodes, recordings, setup, sinks, system};
+use crate::rest::{
+    annotations, cameras, counts, events, nodes, publications, recordings, setup, sinks, system,
+};
 use crate::tls::{Protocol, Tls};
 use crate::{deepvision, live, redisedge, socket, status_page};
 
@@ -84,6 +86,7 @@ impl Ending {
         (name = "annotations", description = "What other programs found out, for a webhook"),
         (name = "sinks", description = "How events reach other systems"),
         (name = "nodes", description = "Processes that share the work"),
+        (name = "publications", description = "How cameras reach other systems"),
         (name = "live", description = "Pictures for people"),
         (name = "system", description = "For monitoring"),
     )
@@ -170,6 +173,7 @@ fn footage_routes() -> OpenApiRouter<App> {
 
 fn sink_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(publications::list))
         .routes(routes!(sinks::list))
         .routes(routes!(sinks::replay))
         .routes(routes!(sinks::dead))

@@ -56,13 +56,29 @@ pub enum BusError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A message that is not sent: it could not be made, or is too large for its topic.
+    #[error("a message for `{topic}` is not sent: {reason}")]
+    Unsent {
+        /// The topic, stream or key.
+        topic: String,
+        /// Why, and what to do.
+        reason: String,
+    },
 }
 
 impl BusError {
+    /// Whether it concerns one message only: the broker is well, and the next one may be too.
+    pub fn is_of_one_message(&self) -> bool {
+        matches!(self, Self::Payload { .. } | Self::Unsent { .. })
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Address { .. } | Self::Broker { .. } | Self::Payload { .. } => ErrorKind::Invalid,
+            Self::Address { .. }
+            | Self::Broker { .. }
+            | Self::Payload { .. }
+            | Self::Unsent { .. } => ErrorKind::Invalid,
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::Refused { .. } => ErrorKind::Full,

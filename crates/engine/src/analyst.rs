@@ -346,17 +346,15 @@ impl Analyst {
     fn ask(&self, picture: &Picture, arrival: Instant) {
         let Some(remote) = &self.remote else { return };
         let now = Instant::now();
-        let mut waiting = self.waiting.lock();
-        let (request, left_out) = waiting.ask((picture.clone(), arrival), now);
-        drop(waiting);
-        if left_out.is_some() {
-            self.count_drop(Dropped::NoAnswer);
-            self.fail(NO_ANSWER);
-        }
+        // Those that nobody answered make room.
+        self.settle(now);
+        let Some(request) = self.waiting.lock().ask((picture.clone(), arrival), now) else {
+            self.count_drop(Dropped::DetectorBusy);
+            return;
+        };
         if let Err(reason) = remote.ask(&self.camera, &self.detect, request, picture) {
             self.fail(&reason);
         }
-        self.settle(now);
     }
 
     /// A program on the bus has answered.
@@ -365,24 +363,25 @@ impl Analyst {
         if self.detect.detector != Detector::Bus(model.to_owned()) {
             return;
         }
+        let now = Instant::now();
         match answer {
             DetectAnswer::Found { request, detections } => {
                 let detections = self.wanted_of(detections);
                 // One that comes too late is counted where the picture was given up.
-                self.waiting.lock().answer(request, detections);
+                self.waiting.lock().answer(request, detections, now);
             }
             DetectAnswer::Unasked { frame, detections } => {
-                let seen = Seen { stamp: frame, picture: None, arrival: Instant::now() };
+                let seen = Seen { stamp: frame, picture: None, arrival: now };
                 self.digest(&seen, self.wanted_of(detections), StageTimings::default());
             }
             DetectAnswer::Failed { request, reason } => {
                 self.waiting.lock().give_up(request);
-                self.settle(Instant::now());
+                self.settle(now);
                 self.fail(&reason);
                 return;
             }
         }
-        self.settle(Instant::now());
+        self.settle(now);
     }
 
     /// Goes on with the pictures whose turn it is, in the order in which they were taken.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use omma_bus::dialect::deepvision::Note;
 use omma_rules::{Line, Zone};
 use omma_types::{Analysis, CameraId, EventIds, Track, TrackState, redact_url};
 use parking_lot::Mutex;
@@ -44,6 +45,8 @@ pub(crate) struct Camera {
     /// What another process found out about its pictures last.
     heard: Mutex<Scene>,
     feeds: Mutex<HashMap<ViewOptions, std::sync::Weak<Feed>>>,
+    /// What other programs want to have drawn into its live picture.
+    notes: Mutex<Vec<Note>>,
     pass_through: Mutex<Option<PassThrough>>,
     recorder: Mutex<Option<Recorder>>,
     library: Arc<Library>,
@@ -107,6 +110,7 @@ impl Camera {
             counts_come: shared.cluster.as_ref().is_some_and(|cluster| cluster.serves()),
             heard: Mutex::default(),
             feeds: Mutex::new(HashMap::new()),
+            notes: Mutex::default(),
             pass_through: Mutex::new(None),
             recorder: Mutex::new(None),
             library: Arc::clone(&shared.library),
@@ -120,6 +124,15 @@ impl Camera {
         camera.pass_on(camera.config().pass_through)?;
         camera.record(camera.config().record.as_ref())?;
         Ok(camera)
+    }
+
+    /// What other programs want to have drawn into its live picture.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        self.notes.lock().clone()
+    }
+
+    pub(crate) fn set_notes(&self, notes: Vec<Note>) {
+        *self.notes.lock() = notes;
     }
 
     fn streams(&self) -> impl Iterator<Item = &Arc<Stream>> {

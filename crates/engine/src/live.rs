@@ -17,7 +17,9 @@ use tokio::sync::watch;
 
 use crate::camera::Camera;
 use crate::demand::Consumer;
+use crate::derive::{Derived, Kind};
 use crate::error::EngineError;
+use crate::publish::draw_notes;
 use crate::scene::{Drawing, carried_on};
 use crate::status::{CameraState, JpegFrame, ViewOptions};
 use crate::telemetry::Drop as Dropped;
@@ -246,16 +248,24 @@ pub(crate) fn annotate(
         }
         None => Vec::new(),
     };
+    // The same words over those that stand in an annotated picture already can't be read.
+    let is_annotated = matches!(Derived::of(&config.url), Some(Ok(d)) if d.kind == Kind::Annotated);
+    let clock = clock_text(stamp.wall);
+    let (title, note) = if is_annotated { ("", "") } else { (camera.id.as_str(), clock.as_str()) };
     let drawing = Drawing {
         tracks: &tracks,
         tails: &scene.tails,
         lines: &config.lines,
         zones: &config.zones,
         totals: &camera.totals(),
-        title: camera.id.as_str(),
-        note: &clock_text(stamp.wall),
+        title,
+        note,
     };
     drawing.draw(painter, canvas);
+    let (notes, shown) = (camera.notes(), canvas.size());
+    if !notes.is_empty() {
+        draw_notes(&mut painter.on(canvas), &notes, stamp.size, shown);
+    }
 }
 
 /// `size` made no wider than `max_width`, at even numbers.

@@ -3,9 +3,14 @@
 //! Nothing inside needs this; numerical programs in Python and C++ (OpenCV) do. One pass over
 //! the planes, by the `yuv` crate with the processor's vector instructions.
 
-use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
+use omma_types::Size;
+use yuv::{
+    BufferStoreMut, YuvConversionMode, YuvPlanarImage, YuvPlanarImageMut, YuvRange,
+    YuvStandardMatrix,
+};
 
-use crate::{ColorMatrix, ColorRange, ImagingError, YuvView};
+use crate::picture::chroma_size;
+use crate::{ColorMatrix, ColorRange, ImagingError, YuvImage, YuvView};
 
 /// Adds `picture` to `out` as blue, green, red: rows from top to bottom without padding.
 ///
@@ -44,13 +49,68 @@ pub fn append_bgr(picture: &YuvView<'_>, out: &mut Vec<u8>) -> Result<(), Imagin
         .map_err(|error| failed(error.to_string()))
 }
 
+impl YuvImage {
+    /// Makes this picture one of `pixels`, which are as [`append_bgr`] gives them: in the
+    /// range and by the matrix of JPEG, so that an encoder takes it as it is.
+    ///
+    /// # Errors
+    /// [`ImagingError::Bgr`] where there are more or fewer pixels than `size` says, or none.
+    /// What this picture then shows means nothing.
+    pub fn copy_from_bgr(&mut self, pixels: &[u8], size: Size) -> Result<(), ImagingError> {
+        let failed = |reason: String| ImagingError::Bgr { size, reason };
+        let expected = u64::from(size.width) * u64::from(size.height) * 3;
+        if expected == 0 || pixels.len() as u64 != expected {
+            return Err(failed(format!("{} bytes came in place of {expected}", pixels.len())));
+        }
+        self.prepare(size, ColorRange::Full, ColorMatrix::Bt601);
+        let chroma = chroma_size(size);
+        let [y, u, v] = self.planes_mut();
+        let mut planes = YuvPlanarImageMut {
+            y_plane: BufferStoreMut::Borrowed(y),
+            y_stride: size.width,
+            u_plane: BufferStoreMut::Borrowed(u),
+            u_stride: chroma.width,
+            v_plane: BufferStoreMut::Borrowed(v),
+            v_stride: chroma.width,
+            width: size.width,
+            height: size.height,
+        };
+        let row = size.width.checked_mul(3).ok_or_else(|| failed("it is too large".to_owned()))?;
+        let (range, matrix) = (YuvRange::Full, YuvStandardMatrix::Bt601);
+        yuv::bgr_to_yuv420(&mut planes, pixels, row, range, matrix, YuvConversionMode::Balanced)
+            .map_err(|error| failed(error.to_string()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use omma_types::Size;
     use proptest::prelude::*;
 
     use super::*;
     use crate::{Plane, Yuv};
+
+    #[test]
+    fn pixels_become_a_picture_and_come_back() {
+        let size = Size::new(38, 21);
+        // One colour for each four pixels: colour has half the resolution.
+        let color = |row: usize, column: usize| {
+            let (row, column) = (row / 2, column / 2);
+            [(row * 20) as u8, (column * 13) as u8, (row * 9 + column * 5) as u8]
+        };
+        let pixels: Vec<u8> =
+            (0..21).flat_map(|row| (0..38).flat_map(move |column| color(row, column))).collect();
+        let mut image = YuvImage::black(Size::new(1, 1), ColorRange::Limited, ColorMatrix::Bt709);
+        image.copy_from_bgr(&pixels, size).unwrap();
+        assert_eq!(image.size(), size);
+        let mut back = Vec::new();
+        append_bgr(&image.view(), &mut back).unwrap();
+        for (index, (got, wanted)) in back.iter().zip(&pixels).enumerate() {
+            assert!(got.abs_diff(*wanted) <= 4, "{got} for {wanted} at {index}");
+        }
+        for (bytes, size) in [(&pixels[1..], size), (&[][..], Size::new(0, 3))] {
+            assert!(image.copy_from_bgr(bytes, size).is_err());
+        }
+    }
 
     proptest! {
         /// Every pixel is what the standard's equations say, to rounding: any size, odd ones

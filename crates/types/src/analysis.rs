@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CameraId, Detection, MediaTime, Size, Track, WallTime};
+use crate::{CameraId, Detection, MediaTime, Size, Track, TrackId, WallTime};
 
 /// Where a picture's wall time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,4 +110,72 @@ pub struct Analysis {
     pub tracks: Vec<Track>,
     /// Time spent on this picture.
     pub timings: StageTimings,
+}
+
+/// A detection and a track that overlap by less than this (intersection over union) are not
+/// taken for the same object.
+const SAME: f32 = 0.5;
+
+impl Analysis {
+    /// Of each detection, the track that it belongs to: those of one class that overlap each
+    /// other more than anything else. None where that is not clear.
+    pub fn owners(&self) -> Vec<Option<TrackId>> {
+        let overlap = |detection: &Detection, track: &Track| {
+            let iou = detection.rect.iou(&track.rect);
+            if detection.class == track.class && iou >= SAME { iou } else { 0.0 }
+        };
+        let best_detection = |track: &Track| {
+            let found = self.detections.iter().map(|detection| overlap(detection, track));
+            found.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(index, _)| index)
+        };
+        let owner = |(index, detection): (usize, &Detection)| {
+            let tracks = self.tracks.iter().map(|track| (track, overlap(detection, track)));
+            let (track, iou) = tracks.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+            (iou > 0.0 && best_detection(track) == Some(index)).then_some(track.id)
+        };
+        self.detections.iter().enumerate().map(owner).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClassName, Rect, TrackState};
+
+    #[test]
+    fn a_detection_belongs_to_the_track_that_lies_on_it() {
+        let person = ClassName::new("person");
+        let found = |left: f32, class: &ClassName| Detection {
+            rect: Rect::new(left, 0.2, 0.2, 0.4),
+            class: class.clone(),
+            score: 0.9,
+        };
+        let track = |id: u64, left: f32| Track {
+            id: TrackId(id),
+            class: person.clone(),
+            rect: Rect::new(left, 0.2, 0.2, 0.4),
+            score: 0.9,
+            state: TrackState::Confirmed,
+        };
+        let analysis = Analysis {
+            camera: CameraId::new("door").expect("a name"),
+            frame: FrameStamp {
+                seq: 0,
+                media: MediaTime::ZERO,
+                wall: WallTime::default(),
+                wall_source: WallSource::Arrival,
+                size: Size::new(64, 48),
+            },
+            // The second one stands half behind the first; the third is of another kind.
+            detections: vec![
+                found(0.1, &person),
+                found(0.16, &person),
+                found(0.1, &ClassName::new("dog")),
+                found(0.7, &person),
+            ],
+            tracks: vec![track(7, 0.11), track(8, 0.5)],
+            timings: StageTimings::default(),
+        };
+        assert_eq!(analysis.owners(), [Some(TrackId(7)), None, None, None]);
+    }
 }

@@ -10,6 +10,7 @@ mod count;
 mod event;
 mod message;
 mod node;
+mod publication;
 mod recording;
 mod settings;
 mod sink;
@@ -27,6 +28,7 @@ pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use message::MessageDto;
 pub use node::NodeDto;
+pub use publication::PublicationDto;
 pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
 pub use settings::{
     CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,

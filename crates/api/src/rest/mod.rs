@@ -5,6 +5,7 @@ pub(crate) mod cameras;
 pub(crate) mod counts;
 pub(crate) mod events;
 pub(crate) mod nodes;
+pub(crate) mod publications;
 pub(crate) mod recordings;
 pub(crate) mod setup;
 pub(crate) mod sinks;

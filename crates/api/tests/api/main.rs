@@ -5,6 +5,7 @@
 mod certificates;
 mod chrysalis;
 mod http;
+mod pages;
 mod secure;
 mod secure_grpc;
 mod server;

@@ -41,6 +41,8 @@ pub(crate) struct Server {
     pub(crate) chrysalis: Option<SocketAddr>,
     /// Where gRPC is spoken, if the configuration wants it.
     pub(crate) grpc: Option<SocketAddr>,
+    /// Where the pages of other systems are, in the order of the configuration.
+    pub(crate) pages: Vec<SocketAddr>,
     pub(crate) handle: Handle,
     engine: Engine,
     shutdown: oneshot::Sender<()>,
@@ -84,13 +86,14 @@ impl Server {
         let address = ports.http().address();
         let chrysalis = ports.chrysalis().map(Port::address);
         let grpc = ports.grpc().map(Port::address);
+        let pages = ports.pages().map(Port::address).collect();
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
         let (shutdown, stop) = oneshot::channel();
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, chrysalis, grpc, handle, engine, shutdown, serving, dir }
+        Self { address, chrysalis, grpc, pages, handle, engine, shutdown, serving, dir }
     }
 
     /// Reloads with `text`, which is about the same folder; what has changed.

@@ -3,7 +3,7 @@
 //! Each topic and key has a queue that is bounded in bytes, and a task that empties it while
 //! there is something in it. The newest messages win: what does not fit pushes out the oldest.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,6 +25,8 @@ struct Shared {
     counters: Arc<Counters>,
     most: usize,
     queues: Mutex<BTreeMap<(Topic, Arc<str>), Queue>>,
+    /// The places whose losses were told of; what is lost next is no news.
+    told: Mutex<BTreeSet<(Topic, Arc<str>)>>,
     runtime: Handle,
 }
 
@@ -39,7 +41,8 @@ struct Queue {
 impl Offers {
     pub(super) fn new(backend: Arc<dyn Backend>, counters: Arc<Counters>, most: usize) -> Self {
         let queues = Mutex::new(BTreeMap::new());
-        Self(Arc::new(Shared { backend, counters, most, queues, runtime: Handle::current() }))
+        let (told, runtime) = (Mutex::default(), Handle::current());
+        Self(Arc::new(Shared { backend, counters, most, queues, told, runtime }))
     }
 
     /// How many messages were lost for this one.
@@ -92,6 +95,9 @@ async fn empty(shared: Arc<Shared>, topic: Topic, key: Arc<str>) {
             Ok(written) => {
                 shared.counters.published(&topic, written.len());
                 backoff.reset();
+                if shared.told.lock().remove(&place) {
+                    tracing::info!(topic = topic.name(), %key, "the bus takes messages again");
+                }
                 None
             }
             Err(BusError::Unreachable { .. }) => Some(DropReason::Away),
@@ -101,7 +107,7 @@ async fn empty(shared: Arc<Shared>, topic: Topic, key: Arc<str>) {
             queue.away = reason == Some(DropReason::Away);
         }
         if let (Some(reason), Err(error)) = (reason, result) {
-            if !backoff.is_away() {
+            if shared.told.lock().insert(place.clone()) {
                 tracing::warn!(topic = topic.name(), %key, %error, "messages are lost on the bus");
             }
             shared.counters.dropped(&topic, reason, batch.len());

@@ -1,5 +1,7 @@
 //! What every kind of topics must do, on this process's memory, a real Redis and a real Kafka.
 
+#![allow(clippy::print_stdout, reason = "figures are for people")]
+
 mod broken;
 mod place;
 mod suite;

@@ -64,6 +64,14 @@ impl Place {
         Topics::open(&self.broker(), options).await.expect("topics")
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        match self.server {
+            Server::Memory => "memory",
+            Server::Redis(_) => "Redis",
+            Server::Kafka(_) => "Kafka",
+        }
+    }
+
     pub(crate) fn kill(&mut self) {
         match &mut self.server {
             Server::Memory => {}

@@ -1,8 +1,8 @@
 //! `omma events`: where a running Omma sends its events, and having them sent once more.
 
-use anyhow::{Context as _, bail};
-use omma_types::{redact_text, redact_url};
 use serde_json::{Value, json};
+
+use crate::server::{ServerArgs, list};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

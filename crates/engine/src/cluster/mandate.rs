@@ -27,6 +27,10 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// has analysed, before the checkpoint.
 const WARM_UP: Duration = Duration::from_secs(3);
 
+/// A camera that nobody analysed yet is analysed from so much before its claim on: who reads it
+/// may have begun earlier than who analyses it.
+const FIRST_LOOK: Duration = Duration::from_secs(8);
+
 /// Keyframes whose places are remembered.
 const MOST_PLACES: usize = 64;
 
@@ -37,6 +41,8 @@ const MOST_TAKEN: usize = 64;
 pub(crate) struct Mandate {
     camera: CameraId,
     fence: Position,
+    /// When it was claimed, by the broker's clock.
+    begun: Option<WallTime>,
     reporter: Reporter,
     state: Mutex<State>,
     closed: AtomicBool,
@@ -72,10 +78,12 @@ struct State {
 }
 
 impl Mandate {
-    /// The tenure that began with the claim at `fence`, behind what a predecessor left.
+    /// The tenure that began with the claim at `fence`, about `begun` by the broker's clock,
+    /// behind what a predecessor left.
     pub(crate) fn new(
         camera: CameraId,
         fence: Position,
+        begun: Option<WallTime>,
         checkpoint: Option<Checkpoint>,
         reporter: Reporter,
     ) -> Arc<Self> {
@@ -90,7 +98,7 @@ impl Mandate {
             written: None,
         };
         let (state, closed) = (Mutex::new(state), AtomicBool::new(false));
-        Arc::new(Self { camera, fence, reporter, state, closed })
+        Arc::new(Self { camera, fence, begun, reporter, state, closed })
     }
 
     /// The camera.
@@ -128,7 +136,7 @@ impl Mandate {
                 let early = if state.warm_up.is_some() { WARM_UP } else { Duration::ZERO };
                 checkpoint.start(early)
             }
-            (None, None) => Start::Newest,
+            (None, None) => self.begun.map_or(Start::Newest, |at| Start::Since(at - FIRST_LOOK)),
         }
     }
 

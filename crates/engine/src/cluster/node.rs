@@ -561,7 +561,8 @@ impl Cluster {
                 None
             }
         };
-        Mandate::new(camera.clone(), fence, checkpoint, self.reporter())
+        let begun = self.member.lock().ledger().now();
+        Mandate::new(camera.clone(), fence, begun, checkpoint, self.reporter())
     }
 }
 

@@ -210,7 +210,7 @@ impl Speaker {
     }
 
     fn pause(&self) {
-        self.runtime.block_on(tokio::time::sleep(LOOK_EVERY));
+        self.runtime.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
     }
 
     fn publish_events(&mut self, events: Vec<(String, Bytes, Origin)>) {

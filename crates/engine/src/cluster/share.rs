@@ -124,9 +124,9 @@ publish:
   - { camera: a, to: redis://localhost, dialect: redisedge, as: a }
   - { camera: b, to: redis://localhost, dialect: redisedge, as: b }
 cameras:
-  a: { url: 'rtsp://h/a', detect: { model: m }, record: {}, lines: { l: { from: [0, 0.5], to: [1, 0.5] } } }
+  a: { url: 'rtsp://h/a', detect: { model: m }, record: { mode: always }, lines: { l: { from: [0, 0.5], to: [1, 0.5] } } }
   b: { url: 'rtsp://h/b' }
-  hidden: { url: 'redacted:a', record: {} }
+  hidden: { url: 'redacted:a', record: { mode: always } }
 ";
 
     fn shared(roles: &[Role], held: &[(Duty, &str)]) -> Config {

@@ -308,8 +308,15 @@ fn what_would_go_wrong_on_a_bus_is_refused_with_its_place() {
             "`every` is an option of `imagebus`, not of `redisedge`",
         ),
         (
-            with("publish:\n  - { camera: door, to: 'kafka://k', dialect: imagebus }\n"),
-            "not be written for it yet",
+            with("publish:\n  - { camera: door, to: 'redis://r', dialect: imagebus }\n"),
+            "`imagebus` is not spoken on redis",
+        ),
+        (
+            with(
+                "publish:\n  - { camera: door, to: 'kafka://k', dialect: imagebus, \
+                 topics: { source: a, redaction: a } }\n",
+            ),
+            "each kind of message needs a topic of its own",
         ),
         (with("bus: 'mqtt://m'\n"), "the bus needs Redis or Kafka"),
         (with("models: { mine: { bus: true } }\n"), "but there is no bus"),

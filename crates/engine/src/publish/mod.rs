@@ -14,9 +14,11 @@ mod open;
 mod page;
 mod publisher;
 mod sight;
+mod sketcher;
 mod status;
 mod viewer;
 
 pub use page::PageView;
 pub(crate) use publisher::Publishers;
+pub(crate) use sight::draw_notes;
 pub use status::{PublicationState, PublicationStatus};

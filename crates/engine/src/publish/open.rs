@@ -1,10 +1,13 @@
 //! From an entry of the configuration to the outlets that write it. The one place that knows
 //! all dialects.
 
-use omma_bus::dialect::{chrysalis, deepvision, omma, redisedge};
+use std::sync::Arc;
+
+use omma_bus::dialect::{chrysalis, deepvision, imagebus, omma, redisedge};
 use omma_bus::topic::LazyTopics;
 use omma_bus::{BusError, Outlet, Wanted};
 
+use super::sketcher::Artist;
 use crate::bus::topics_of;
 use crate::config::{DialectConfig, FrameTopic, PublishConfig, Rate, Reference};
 
@@ -64,9 +67,25 @@ pub(super) fn open(
             };
             Ok(vec![Box::new(deepvision::Writer::new(settings)?)])
         }
-        other => {
-            let reason = format!("`{}` can't be published yet", other.as_str());
-            Err(BusError::Broker { url: broker.shown(), reason })
+        DialectConfig::Imagebus(config) => {
+            let settings = imagebus::Settings {
+                camera: entry.camera.to_string(),
+                name: entry.name.clone(),
+                every: config.every,
+                msgpack: config.msgpack,
+                source: config.source.clone(),
+                analysis: config.analysis.clone(),
+                redaction: config.redaction.clone(),
+                redact: config.redact.clone(),
+                embed_original: config.embed_original,
+                max_bytes: config.max_bytes,
+                quality: entry.quality,
+            };
+            let artist = Artist::new().map_err(|error| BusError::Unsent {
+                topic: entry.name.clone(),
+                reason: error.to_string(),
+            })?;
+            Ok(vec![Box::new(imagebus::Writer::new(broker, settings, Arc::new(artist))?)])
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Nothing is drawn while nobody looks. A viewer that is slow misses pictures.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use omma_imaging::{
     Anchor, Color, ColorMatrix, ColorRange, ImagingError, JpegEncoder, LabelStyle, Painter,
@@ -13,7 +12,7 @@ use omma_media::Picture;
 use omma_types::{Clock as _, FrameStamp, MediaTime, Point, Rect, Size, SystemClock, WallSource};
 use tokio::sync::watch;
 
-use super::sight::{LOADING_SIZE, Sight, draw_loading};
+use super::sight::{LOADING_SIZE, Sight, Waiting};
 use crate::status::JpegFrame;
 
 /// Of the red rectangles around people, in pixels.
@@ -113,13 +112,9 @@ impl PageArtist {
     }
 
     /// The picture that is shown until something was tracked.
-    pub(super) fn draw_loading(
-        &mut self,
-        model: &str,
-        waiting: Duration,
-    ) -> Result<JpegFrame, ImagingError> {
+    pub(super) fn draw_waiting(&mut self, waiting: &Waiting) -> Result<JpegFrame, ImagingError> {
         self.canvas = YuvImage::black(LOADING_SIZE, ColorRange::Limited, ColorMatrix::Bt601);
-        draw_loading(&mut self.painter, &mut self.canvas, model, waiting);
+        waiting.draw(&mut self.painter, &mut self.canvas);
         let stamp = FrameStamp {
             seq: 0,
             media: MediaTime::ZERO,

@@ -13,11 +13,13 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::convert::Converter;
 use super::inbox::Inbox;
 use super::open::{open, rate};
 use super::page::{Marks, Page, PageArtist, PageView};
+use super::sight::Waiting;
 use super::status::{Progress, PublicationState, PublicationStatus};
 use super::viewer::Viewer;
 use crate::backoff::Backoff;
@@ -27,7 +29,7 @@ use crate::demand::Consumer;
 use crate::feed::{Parcel, Preroll};
 use crate::scene::carried_on;
 use crate::shared::{Shared, random_seed};
-use crate::status::{JpegFrame, Message};
+use crate::status::{CameraState, JpegFrame, Message};
 use crate::telemetry::{PublishDrop, PublishMetrics, Telemetry};
 
 /// How often a camera that does not run is looked for, and whether one that runs still does.
@@ -242,6 +244,9 @@ impl Driver {
         if self.outlet.wanted() != Wanted::Nothing {
             main.demand.add(&consumer, rate(&self.entry.config));
         }
+        // A clock of its own: analyses of other cameras come by all the time.
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !main.is_stopped() {
             tokio::select! {
                 biased;
@@ -263,7 +268,7 @@ impl Driver {
                     }
                     self.message(message).await;
                 }
-                () = tokio::time::sleep(LOOK_EVERY) => drop(self.show_loading(camera).await),
+                _ = look.tick() => drop(self.show_loading(camera).await),
             }
             if self.told.elapsed() >= FIGURES_EVERY {
                 self.tell_figures();
@@ -342,6 +347,9 @@ impl Driver {
 
     /// Makes what is wanted of a picture, and hands it on.
     async fn picture(&mut self, picture: Picture, camera: &Arc<Camera>) {
+        if let Some(viewer) = &self.viewer {
+            camera.set_notes(viewer.notes());
+        }
         let due = !self.is_away() && self.outlet.is_due(picture.stamp().wall);
         let reason = if self.is_away() { PublishDrop::Away } else { PublishDrop::LeftOut };
         if due {
@@ -365,7 +373,7 @@ impl Driver {
         }
     }
 
-    /// Whether a page waits for the model, and says so.
+    /// Whether a page waits for the model or the camera, and says so.
     async fn show_loading(&mut self, camera: &Camera) -> bool {
         let entry = Arc::clone(&self.entry);
         let Some(page) = entry.page.as_ref().filter(|page| page.has_viewers()) else {
@@ -374,10 +382,18 @@ impl Driver {
         let (Some(viewer), Some(detect)) = (&mut self.viewer, camera.config().detect) else {
             return false;
         };
-        let Some(waiting) = viewer.is_waiting(camera.scene().latest.is_some()) else {
+        let Some(since) = viewer.is_waiting(camera.scene().latest.is_some()) else {
             return false;
         };
-        let drawn = self.work(move |tools| tools.artist.draw_loading(&detect.name, waiting)).await;
+        let status = camera.status();
+        let waiting = if status.state == CameraState::Online {
+            Waiting::for_model(&detect.name, since)
+        } else {
+            // The model would wait for ever.
+            let line = format!("Camera {} is {}", camera.id, status.state.as_str());
+            Waiting { line, more: status.reason }
+        };
+        let drawn = self.work(move |tools| tools.artist.draw_waiting(&waiting)).await;
         drawn.into_iter().for_each(|frame: JpegFrame| page.show(frame));
         true
     }
@@ -492,7 +508,7 @@ impl Driver {
             Err(error) => error,
         };
         let is_news;
-        if matches!(error, BusError::Payload { .. }) {
+        if error.is_of_one_message() {
             // One message that could not be made; the next one may be fine.
             is_news = self.progress.lock().enter(PublicationState::Online, error.to_string());
         } else {

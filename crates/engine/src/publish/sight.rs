@@ -97,9 +97,7 @@ impl Sight {
             let text = format!("score: {score:.3}");
             canvas.label(at, Anchor::BottomLeft, &text, &style(color));
         }
-        for note in &self.notes {
-            draw_note(&mut canvas, note, size);
-        }
+        draw_notes(&mut canvas, &self.notes, size, size);
         let dark = Color::rgb(0x20, 0x24, 0x2c);
         canvas.label(Point::new(0.01, 0.02), Anchor::TopLeft, &self.label, &style(dark));
     }
@@ -109,11 +107,19 @@ fn style(background: Color) -> LabelStyle {
     LabelStyle { size: TEXT, text: background.text_on(), background, opacity: 0.9 }
 }
 
+/// Draws what other programs have to say about a picture of `size` on one that is `shown` in
+/// another.
+pub(crate) fn draw_notes(canvas: &mut Canvas<'_>, notes: &[Note], size: Size, shown: Size) {
+    for note in notes {
+        draw_note(canvas, note, size, shown.height as f32);
+    }
+}
+
 /// Positions of notes are in pixels of the picture, and so are their lengths.
-fn draw_note(canvas: &mut Canvas<'_>, note: &Note, size: Size) {
-    let (width, height) = (size.width as f32, size.height as f32);
+fn draw_note(canvas: &mut Canvas<'_>, note: &Note, size: Size, rows: f32) {
+    let (width, height) = (size.width.max(1) as f32, size.height.max(1) as f32);
     // A canvas takes lengths as of 720 rows, and scales them less than the picture.
-    let length = |pixels: f32| pixels / (height / 720.0).powf(0.75);
+    let length = |pixels: f32| pixels * rows / height / (rows / 720.0).powf(0.75);
     let color = |[r, g, b]: [u8; 3]| Color::rgb(r, g, b);
     if let Some([left, top, right, bottom]) = note.bounds {
         let rect = Rect::from_corners(left / width, top / height, right / width, bottom / height);
@@ -128,18 +134,27 @@ fn draw_note(canvas: &mut Canvas<'_>, note: &Note, size: Size) {
     }
 }
 
-/// Says on a black picture that `model` is not ready since `waiting`.
-pub(super) fn draw_loading(
-    painter: &mut Painter,
-    image: &mut YuvImage,
-    model: &str,
-    waiting: Duration,
-) {
-    let mut canvas = painter.on(image);
-    let black = style(Color::BLACK);
-    let line = format!("The model {model} is still loading: {} s", waiting.as_secs());
-    let style = LabelStyle { size: 32.0, ..black };
-    canvas.label(Point::new(0.5, 0.5), Anchor::Center, &line, &style);
+/// Why there is no picture yet: a line, and more in smaller letters.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) line: String,
+    pub(super) more: String,
+}
+
+impl Waiting {
+    /// `model` is not ready since `waiting`.
+    pub(super) fn for_model(model: &str, waiting: Duration) -> Self {
+        let line = format!("The model {model} is still loading: {} s", waiting.as_secs());
+        Self { line, more: String::new() }
+    }
+
+    /// Says it on a black picture.
+    pub(super) fn draw(&self, painter: &mut Painter, image: &mut YuvImage) {
+        let mut canvas = painter.on(image);
+        let style = |size| LabelStyle { size, ..style(Color::BLACK) };
+        canvas.label(Point::new(0.5, 0.5), Anchor::Center, &self.line, &style(32.0));
+        canvas.label(Point::new(0.5, 0.56), Anchor::Center, &self.more, &style(16.0));
+    }
 }
 
 #[cfg(test)]
@@ -197,9 +212,30 @@ mod tests {
         assert_eq!(luma(&image, 100, 350), 16, "nothing in it");
         save(&image, "sight");
         let mut image = YuvImage::black(LOADING_SIZE, ColorRange::Limited, ColorMatrix::Bt601);
-        draw_loading(&mut painter, &mut image, "yolox-nano", Duration::from_millis(7_900));
+        Waiting::for_model("yolox-nano", Duration::from_millis(7_900))
+            .draw(&mut painter, &mut image);
         assert!((0..1280).any(|x| luma(&image, x, 360) > 200), "words in the middle");
         save(&image, "loading");
+    }
+
+    #[test]
+    fn notes_stand_where_they_belong_in_a_smaller_picture() {
+        let (size, shown) = (Size::new(1280, 720), Size::new(640, 360));
+        let note = Note {
+            text: String::new(),
+            at: (0.0, 0.0),
+            bounds: Some([200.0, 100.0, 600.0, 500.0]),
+            color: [255, 255, 255],
+            line_width: 8.0,
+            font_size: 24.0,
+            font_color: [255, 255, 255],
+        };
+        let mut image = YuvImage::black(shown, ColorRange::Limited, ColorMatrix::Bt601);
+        let mut painter = Painter::new();
+        draw_notes(&mut painter.on(&mut image), &[note], size, shown);
+        let row = image.view().y.row(150);
+        let bright: Vec<usize> = (0..640).filter(|x| row[*x] > 120).collect();
+        assert_eq!(bright, [100, 101, 102, 103, 296, 297, 298, 299]);
     }
 
     /// For people who want to look: `OMMA_LOOK=FOLDER`.

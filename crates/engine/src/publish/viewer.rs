@@ -1,4 +1,5 @@
-//! What a page of `DeepVision` remembers from one picture to the next, and whom it listens to.
+//! What a page of `DeepVision` remembers from one picture to the next, and whom a camera that is
+//! published for it listens to.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::backoff::Backoff;
 use crate::config::{DialectConfig, PublishConfig};
 use crate::shared::random_seed;
 
-/// One page.
+/// One camera's.
 pub(super) struct Viewer {
     score: f32,
     tails: Tails,
@@ -28,12 +29,11 @@ pub(super) struct Viewer {
 }
 
 impl Viewer {
-    /// The viewer of an entry; none where it has no such page.
+    /// The viewer of an entry; none where it is not for `DeepVision`.
     pub(super) fn new(config: &PublishConfig) -> Option<Self> {
         let DialectConfig::Deepvision { messages, score, tail, .. } = &config.dialect else {
             return None;
         };
-        config.page.as_ref()?;
         Some(Self {
             score: *score,
             tails: Tails::new(*tail),
@@ -52,6 +52,11 @@ impl Viewer {
         }
     }
 
+    /// What other programs want to have drawn now.
+    pub(super) fn notes(&self) -> Vec<Note> {
+        self.notes.borrow().clone()
+    }
+
     /// How long nothing was tracked since the start; none once something was.
     pub(super) fn is_waiting(&mut self, is_analysed: bool) -> Option<Duration> {
         self.has_tracked |= is_analysed;
@@ -62,7 +67,7 @@ impl Viewer {
     pub(super) fn marks(&mut self, tracks: &[Track], label: String) -> Marks {
         let mut sight = Sight::new(tracks, self.score, &mut self.tails);
         sight.label = label;
-        sight.notes = self.notes.borrow().clone();
+        sight.notes = self.notes();
         Marks::Sight(Box::new(sight))
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use futures_util::future::BoxFuture;
-use omma_types::Analysis;
+use omma_types::{Analysis, WallTime};
 use redis::{Cmd, RedisWrite, ToRedisArgs};
 
 use super::entries::{Entries, EntryId};
@@ -11,10 +11,13 @@ use super::pickle::{Envelope, envelope};
 use super::series::Series;
 use super::tracking;
 use crate::redis::{RedisConnection, connect};
-use crate::{Broker, BrokerKind, BusError, Frame, FrameForm, Outlet, Wanted};
+use crate::{Broker, BrokerKind, BusError, Figure, Frame, FrameForm, Outlet, Wanted};
 
 /// Entries kept of each stream where nothing else is said.
 pub const USUAL_KEEP: u64 = 3000;
+
+/// A stream of more bytes is warned of.
+const LARGE: u64 = 4_000_000_000;
 
 /// What `refId` points at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub struct Writer {
     entries: Entries,
     newest: Option<EntryId>,
     series: Option<Series>,
+    /// It was said that the stream needs much memory.
+    has_warned: bool,
 }
 
 impl Writer {
@@ -71,6 +76,7 @@ impl Writer {
             connection: None,
             entries: Entries::default(),
             newest: None,
+            has_warned: false,
         })
     }
 
@@ -81,6 +87,7 @@ impl Writer {
             let reason = "it is not given as pixels of its size".to_owned();
             return Err(BusError::Payload { topic: self.settings.stream.clone(), reason });
         }
+        self.warn_of_size(expected);
         let (number, last) = self.entries.begin();
         let picture = Pickled { envelope: envelope(size), pixels: &frame.data };
         let mut command = self.adding(&self.settings.stream);
@@ -89,6 +96,22 @@ impl Writer {
         self.entries.add(frame.stamp, id, last);
         self.newest = Some(id);
         self.write_results().await
+    }
+
+    /// Pictures are not compressed: 3000 of 1080p are 18 GB, and a Redis without a limit takes
+    /// them all.
+    fn warn_of_size(&mut self, bytes: usize) {
+        let keep = self.settings.keep.unwrap_or(USUAL_KEEP);
+        let total = keep.min(u64::from(u32::MAX)) * bytes as u64;
+        if total > LARGE && !self.has_warned {
+            self.has_warned = true;
+            tracing::warn!(
+                stream = self.settings.stream,
+                keep,
+                gigabytes = total / 1_000_000_000,
+                "these pictures will need much memory in Redis: set `keep` or `maxmemory`"
+            );
+        }
     }
 
     /// Writes the results that are known of pictures that are written.
@@ -141,6 +164,16 @@ impl Outlet for Writer {
 
     fn newest_id(&self) -> Option<String> {
         self.newest.map(|id| id.to_string())
+    }
+
+    fn figures(&mut self, _now: WallTime) -> Vec<Figure> {
+        let dropped = self.series.as_ref().map(Series::dropped);
+        let figure = |dropped| Figure {
+            name: "deepvision_series_dropped",
+            camera: self.settings.stream.clone(),
+            value: dropped as f64,
+        };
+        dropped.map(figure).into_iter().collect()
     }
 
     fn frame<'a>(&'a mut self, frame: &'a Frame) -> BoxFuture<'a, Result<(), BusError>> {

@@ -121,6 +121,8 @@ pub(super) struct Series {
     is_without: bool,
     resting_until: Option<Instant>,
     failing: bool,
+    /// Commands that were not written.
+    dropped: u64,
 }
 
 impl Series {
@@ -137,7 +139,13 @@ impl Series {
             is_without: false,
             resting_until: None,
             failing: false,
+            dropped: 0,
         }
+    }
+
+    /// Values that were not written since the start: the server was away, or refused them.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Writes the figures of a picture.
@@ -212,7 +220,8 @@ impl Series {
         }
     }
 
-    fn count_dropped(&self, commands: usize, reason: &'static str) {
+    fn count_dropped(&mut self, commands: usize, reason: &'static str) {
+        self.dropped += commands as u64;
         super::note_left_out(&self.figures.stream, reason, commands as u64);
     }
 }

@@ -16,6 +16,9 @@ use crate::dialect::imagebus::writer::{Mark, Settings, Sketch, Sketcher};
 /// What is tried when a message is too large: quality at most, and halvings of the size.
 const SMALLER: [(u8, u32); 6] = [(60, 0), (40, 0), (60, 1), (40, 1), (40, 2), (30, 3)];
 
+/// What Kafka adds to a message, of which it counts the bytes too.
+const ENVELOPE: usize = 512;
+
 /// A message, and its bytes.
 pub(super) type Composed = (Message, Vec<u8>);
 
@@ -99,14 +102,14 @@ impl Composer {
         let marks: Vec<Mark> = ready.seen.detections.iter().map(mark).collect();
         self.fitting(|attempt| {
             let started = Instant::now();
-            let image = self.jpeg(&canvas, attempt, &ready.seen.hidden, &[])?;
+            let image = self.jpeg(&canvas, attempt, &ready.hidden, &[])?;
             let mut mean = past;
             mean.add(started.elapsed());
             let speed = Some(seconds(started.elapsed(), 4));
             let average = Some(seconds(mean.average(), 4));
             let mut details = details(&ready.seen.detections, smaller(size, attempt.halvings));
             for (detail, found) in details.iter_mut().zip(&ready.seen.detections) {
-                detail.redacted = self.settings.redact.contains(&found.class);
+                detail.redacted = self.settings.hides(&found.class);
             }
             let details = Some(Arc::new(details));
             let mut parent = match analysis {
@@ -165,7 +168,7 @@ impl Composer {
             halvings,
             is_first: false,
         });
-        let limit = self.settings.max_bytes;
+        let limit = self.settings.max_bytes.saturating_sub(ENVELOPE);
         let mut least = usize::MAX;
         for attempt in std::iter::once(first).chain(further) {
             let started = Instant::now();
@@ -184,8 +187,9 @@ impl Composer {
             tracing::debug!(bytes, limit, ?spent, "a message is too large and is made smaller");
         }
         Err(format!(
-            "it has {least} bytes with the smallest pictures, and `max_size` is {limit}; raise \
-             it, and message.max.bytes of the broker"
+            "it has {least} bytes with the smallest pictures, and `max_size` is {}; raise it, and \
+             message.max.bytes of the broker",
+            self.settings.max_bytes
         ))
     }
 

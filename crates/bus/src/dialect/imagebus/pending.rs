@@ -3,14 +3,15 @@
 //! One picture in many is sent, and a detector need not have looked at just that one: then the
 //! next one it looks at speaks for it. What is hidden in a redacted picture is more: all that
 //! was to be hidden in the second before, so that a detector that misses somebody once does
-//! not show them.
+//! not show them, and the way between two looks of those who walk. Where nobody looked
+//! before the picture, too little is known, and all of it is hidden.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use omma_types::{Detection, FrameStamp, Rect, WallTime};
+use omma_types::{Detection, FrameStamp, Rect, TrackId, WallTime};
 
 use super::Message;
 
@@ -40,9 +41,25 @@ pub(super) struct Seen {
     pub(super) wall: WallTime,
     pub(super) detections: Vec<Detection>,
     /// What is to be hidden of it.
-    pub(super) hidden: Vec<Rect>,
+    pub(super) hidden: Vec<Hidden>,
     /// Time that was spent on it.
     pub(super) spent: Duration,
+}
+
+/// A box that is to be hidden.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hidden {
+    pub(super) rect: Rect,
+    /// Whose it is, where that is clear.
+    pub(super) track: Option<TrackId>,
+    /// By the detector, and not only followed by the tracker.
+    pub(super) is_detected: bool,
+}
+
+impl Seen {
+    fn detects(&self, track: TrackId) -> bool {
+        self.hidden.iter().any(|hidden| hidden.is_detected && hidden.track == Some(track))
+    }
 }
 
 /// A picture with what was found in it.
@@ -50,6 +67,8 @@ pub(super) struct Seen {
 pub(super) struct Ready {
     pub(super) picture: Waiting,
     pub(super) seen: Seen,
+    /// What is to be hidden in the picture.
+    pub(super) hidden: Vec<Rect>,
 }
 
 /// Pictures and analyses that wait for each other.
@@ -101,13 +120,54 @@ impl Pending {
         ready
     }
 
-    fn join(&self, picture: Waiting, mut seen: Seen) -> Ready {
-        let wall = picture.stamp.wall;
-        let is_near = |at: WallTime| at.since(wall).max(wall.since(at)) <= HOLD;
-        let near = self.seen.iter().filter(|seen| is_near(seen.wall));
-        seen.hidden = near.flat_map(|seen| seen.hidden.iter().copied()).collect();
-        Ready { picture, seen }
+    fn join(&self, picture: Waiting, seen: Seen) -> Ready {
+        let hidden = self.hidden(picture.stamp.wall);
+        Ready { picture, seen, hidden }
     }
+
+    /// What is to be hidden in the picture of that time.
+    fn hidden(&self, wall: WallTime) -> Vec<Rect> {
+        let is_near = |at: WallTime| at.since(wall).max(wall.since(at)) <= HOLD;
+        let near = || self.seen.iter().filter(|seen| is_near(seen.wall));
+        let Some(before) = near().filter(|seen| seen.wall <= wall).max_by_key(|seen| seen.wall)
+        else {
+            return vec![Rect::new(0.0, 0.0, 1.0, 1.0)];
+        };
+        let after = if before.wall == wall {
+            Some(before)
+        } else {
+            near().filter(|seen| seen.wall > wall).min_by_key(|seen| seen.wall)
+        };
+        // Whom the detector sees before and after is on the way between, and no longer where
+        // they were.
+        let is_known =
+            |track| after.is_some_and(|after| before.detects(track) && after.detects(track));
+        let is_held = |seen: &Seen, hidden: &Hidden| {
+            seen.wall == before.wall
+                || after.is_some_and(|after| after.wall == seen.wall)
+                || !hidden.track.is_some_and(is_known)
+        };
+        let mut rects: Vec<Rect> = near()
+            .flat_map(|seen| seen.hidden.iter().filter(|hidden| is_held(seen, hidden)))
+            .map(|hidden| hidden.rect)
+            .collect();
+        for from in before.hidden.iter().filter(|hidden| hidden.track.is_some()) {
+            let later = after.iter().flat_map(|after| &after.hidden);
+            let later = later.filter(|to| to.track == from.track);
+            rects.extend(later.map(|to| both(&from.rect, &to.rect)));
+        }
+        rects
+    }
+}
+
+/// The smallest box around two.
+fn both(a: &Rect, b: &Rect) -> Rect {
+    Rect::from_corners(
+        a.left.min(b.left),
+        a.top.min(b.top),
+        a.right().max(b.right()),
+        a.bottom().max(b.bottom()),
+    )
 }
 
 #[cfg(test)]
@@ -138,7 +198,14 @@ mod tests {
             seq,
             wall: picture(seq).stamp.wall,
             detections: Vec::new(),
-            hidden: hidden.map(|left| Rect::new(left, 0.0, 0.1, 0.1)).into_iter().collect(),
+            hidden: hidden
+                .map(|left| Hidden {
+                    rect: Rect::new(left, 0.0, 0.1, 0.1),
+                    track: Some(TrackId(1)),
+                    is_detected: true,
+                })
+                .into_iter()
+                .collect(),
             spent: Duration::ZERO,
         }
     }
@@ -166,7 +233,32 @@ mod tests {
         pending.analysis(seen(27, None));
         let ready = pending.picture(picture(27)).expect("analysed");
         // Picture 1 is 1.04 s old, picture 20 is 0.28 s old.
-        assert_eq!(ready.seen.hidden.iter().map(|r| r.left).collect::<Vec<_>>(), [0.2]);
+        assert_eq!(ready.hidden.iter().map(|r| r.left).collect::<Vec<_>>(), [0.2]);
+    }
+
+    #[test]
+    fn the_way_between_two_looks_is_hidden_and_all_of_it_before_the_first() {
+        let mut pending = Pending::default();
+        assert!(pending.picture(picture(5)).is_none());
+        let ready = pending.analysis(seen(10, Some(0.1)));
+        let all = Rect::new(0.0, 0.0, 1.0, 1.0);
+        assert_eq!(ready.iter().map(|r| &r.hidden).collect::<Vec<_>>(), [&vec![all]]);
+        assert!(pending.picture(picture(15)).is_none());
+        let ready = pending.analysis(seen(20, Some(0.7)));
+        let way = Rect::from_corners(0.1, 0.0, 0.8, 0.1);
+        let covers = |r: &Rect| (r.left - way.left).abs() + (r.right() - way.right()).abs() < 1e-6;
+        assert!(ready.iter().any(|ready| ready.hidden.iter().any(covers)), "{ready:?}");
+    }
+
+    #[test]
+    fn who_is_seen_before_and_after_is_not_hidden_where_they_were() {
+        let mut pending = Pending::default();
+        pending.analysis(seen(10, Some(0.1)));
+        pending.analysis(seen(15, Some(0.5)));
+        assert!(pending.picture(picture(17)).is_none());
+        let ready = pending.analysis(seen(20, Some(0.6)));
+        let [ready] = &ready[..] else { panic!("{ready:?}") };
+        assert!(ready.hidden.iter().all(|rect| rect.left > 0.4), "{:?}", ready.hidden);
     }
 
     #[test]

@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use omma_types::{
-    Analysis, ClassName, Clock as _, Rect, Size, Stage, SystemClock, TrackState, WallTime,
-};
+use omma_types::{Analysis, ClassName, Clock as _, Rect, Size, Stage, SystemClock, WallTime};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 
+use super::classes::from_imagebus;
 use super::compose::{Composed, Composer, Mean, processor, seconds};
 use super::message::local;
-use super::pending::{Pending, Ready, Seen, Waiting};
+use super::pending::{Hidden, Pending, Ready, Seen, Waiting};
 use super::sampler::Sampler;
 use super::{Message, Origins};
 use crate::kafka::{KafkaContext, client_config, error};
 use crate::{Broker, BrokerKind, BusError, Figure, Frame, FrameForm, Outlet, Wanted};
 
-/// Room in a message for what Kafka adds.
-const ENVELOPE: usize = 4096;
+/// The client takes no lower limit than this.
+const LEAST_LIMIT: usize = 1000;
+
+/// Weaker detections that belong to no track are hidden, and not told of: imagebus's own
+/// detector tells of none below this.
+const SURE: f32 = 0.5;
 
 /// A message that nobody has taken by then is given up.
 const DELIVERED_WITHIN: &str = "8000";
@@ -42,7 +46,7 @@ pub struct Settings {
     pub analysis: Option<String>,
     /// Topic of the redacted pictures.
     pub redaction: Option<String>,
-    /// What is blacked out there.
+    /// What is blacked out there; empty blacks out all that is found.
     pub redact: Vec<ClassName>,
     /// Whether redacted messages hold the unredacted picture.
     pub embed_original: bool,
@@ -50,6 +54,13 @@ pub struct Settings {
     pub max_bytes: usize,
     /// Of JPEG, 1 to 100.
     pub quality: u8,
+}
+
+impl Settings {
+    /// Whether objects of this class are blacked out.
+    pub(super) fn hides(&self, class: &ClassName) -> bool {
+        self.redact.is_empty() || self.redact.contains(class)
+    }
 }
 
 /// A box that is drawn with a word on it.
@@ -104,12 +115,16 @@ impl Writer {
     /// The broker is not Kafka.
     pub fn new(
         broker: Broker,
-        settings: Settings,
+        mut settings: Settings,
         sketcher: Arc<dyn Sketcher>,
     ) -> Result<Self, BusError> {
         if broker.kind != BrokerKind::Kafka {
             let reason = "imagebus is spoken on Kafka only".to_owned();
             return Err(BusError::Broker { url: broker.shown(), reason });
+        }
+        // They may be spelled as imagebus does.
+        for class in &mut settings.redact {
+            *class = ClassName::new(from_imagebus(class.as_str()));
         }
         Ok(Self {
             broker,
@@ -138,11 +153,7 @@ impl Writer {
         let composer = Arc::clone(&self.composer);
         let made = tokio::task::spawn_blocking(move || work(&composer)).await;
         let made = made.map_err(|failure| failure.to_string()).and_then(|made| made);
-        made.map_err(|reason| BusError::Refused {
-            broker: self.broker.shown(),
-            topic: topic.to_owned(),
-            reason,
-        })
+        made.map_err(|reason| BusError::Unsent { topic: topic.to_owned(), reason })
     }
 
     async fn send(&mut self, topic: &str, payload: &[u8]) -> Result<(), BusError> {
@@ -156,7 +167,10 @@ impl Writer {
                     .set("linger.ms", "0")
                     .set("message.timeout.ms", DELIVERED_WITHIN)
                     .set("queue.buffering.max.messages", "16")
-                    .set("message.max.bytes", (self.settings().max_bytes + ENVELOPE).to_string());
+                    .set(
+                        "message.max.bytes",
+                        self.settings().max_bytes.max(LEAST_LIMIT).to_string(),
+                    );
                 let made: FutureProducer<KafkaContext> =
                     config.create_with_context(self.context.clone()).map_err(failed)?;
                 self.producer.insert(made).clone()
@@ -169,6 +183,17 @@ impl Writer {
                 self.context.content();
                 Ok(())
             }
+            Err((failure, _message))
+                if failure.rdkafka_error_code() == Some(Code::MessageSizeTooLarge) =>
+            {
+                let limit = self.settings().max_bytes;
+                let reason = format!(
+                    "the broker takes no message of {} bytes; set `max_size` (now {limit}) to its \
+                     message.max.bytes",
+                    payload.len()
+                );
+                Err(BusError::Unsent { topic: topic.to_owned(), reason })
+            }
             Err((failure, _message)) => Err(failed(failure)),
         }
     }
@@ -179,13 +204,19 @@ impl Writer {
         if frame.form != FrameForm::Bgr {
             let reason = "imagebus is written from pixels".to_owned();
             let topic = settings.source.unwrap_or_default();
-            return Err(BusError::Payload { topic, reason });
+            return Err(BusError::Unsent { topic, reason });
         }
         let origin = self.origins.find(&settings.camera, frame.stamp.wall);
         let is_foreign = origin.is_some();
         let source = match origin {
             // It is on the bus already.
             Some(origin) => origin,
+            // Written again as new, it would be read and written without end.
+            None if self.origins.has(&settings.camera) => {
+                let topic = settings.source.unwrap_or_default();
+                let reason = "the message that the picture came in is no longer known";
+                return Err(BusError::Unsent { topic, reason: reason.to_owned() });
+            }
             None => {
                 let topic = settings.source.as_deref().unwrap_or_default().to_owned();
                 let message = Message {
@@ -225,18 +256,22 @@ impl Writer {
         let is_new = |topic: &String| {
             !ready.picture.is_foreign || ready.picture.source.lineage().all(|m| m.topic != *topic)
         };
+        let mut outcome = Ok(());
         let mut analysis = None;
         if let Some(topic) = settings.analysis.as_ref().filter(|topic| is_new(topic)) {
             let message = self.found(topic, ready.seen.spent);
             let (of, begun) = (Arc::clone(&ready), message.clone());
-            let (_, payload) = self.composed(topic, move |c| c.analysis(&of, &begun)).await?;
-            self.send(topic, &payload).await?;
+            // One that is too large says nothing about the redacted one.
+            outcome = match self.composed(topic, move |c| c.analysis(&of, &begun)).await {
+                Ok((_, payload)) => self.send(topic, &payload).await,
+                Err(failure) => Err(failure),
+            };
             analysis = Some(message);
         } else if settings.analysis.is_none() {
             analysis = Some(self.found("", ready.seen.spent));
         }
         let Some(topic) = settings.redaction.as_ref().filter(|topic| is_new(topic)) else {
-            return Ok(());
+            return outcome;
         };
         let past = self.redactions;
         let reference = past.count + 1;
@@ -245,7 +280,7 @@ impl Writer {
             .composed(topic, move |c| c.redaction(&ready, &message, analysis.as_ref(), past))
             .await?;
         self.redactions.add(Duration::from_secs_f64(message.speed.unwrap_or(0.0).max(0.0)));
-        self.send(topic, &payload).await
+        self.send(topic, &payload).await.and(outcome)
     }
 
     fn found(&mut self, topic: &str, spent: Duration) -> Message {
@@ -257,24 +292,31 @@ impl Writer {
         message
     }
 
-    /// What is to be hidden: what was found, and what the tracker says is there although the
+    /// What is to be hidden: what was found, and what the tracker says is there, even where the
     /// detector missed it.
-    fn hidden(&self, analysis: &Analysis) -> Vec<Rect> {
-        let is_hidden = |class: &ClassName| self.settings().redact.contains(class);
-        let found = analysis.detections.iter().filter(|found| is_hidden(&found.class));
-        let missed = analysis
-            .tracks
-            .iter()
-            .filter(|track| track.state == TrackState::Coasting && is_hidden(&track.class));
-        found.map(|found| found.rect).chain(missed.map(|track| track.rect)).collect()
+    fn hidden(&self, analysis: &Analysis) -> Vec<Hidden> {
+        let is_hidden = |class: &ClassName| self.settings().hides(class);
+        let found = analysis.detections.iter().zip(analysis.owners());
+        let found = found.filter(|(found, _)| is_hidden(&found.class));
+        let followed = analysis.tracks.iter().filter(|track| is_hidden(&track.class));
+        found
+            .map(|(found, track)| Hidden { rect: found.rect, track, is_detected: true })
+            .chain(followed.map(|track| Hidden {
+                rect: track.rect,
+                track: Some(track.id),
+                is_detected: false,
+            }))
+            .collect()
     }
 
     async fn write_analysis(&mut self, analysis: &Analysis) -> Result<(), BusError> {
         let timings = &analysis.timings;
+        let found = analysis.detections.iter().zip(analysis.owners());
+        let told = found.filter(|(found, track)| found.score >= SURE || track.is_some());
         let seen = Seen {
             seq: analysis.frame.seq,
             wall: analysis.frame.wall,
-            detections: analysis.detections.clone(),
+            detections: told.map(|(found, _)| found.clone()).collect(),
             hidden: self.hidden(analysis),
             spent: timings.get(Stage::Prepare) + timings.get(Stage::Infer),
         };

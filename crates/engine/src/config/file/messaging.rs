@@ -297,13 +297,6 @@ impl Check<'_> {
         let camera = self.known_camera(&file.camera, cameras)?;
         let broker = self.broker(&file.to, file.tls.as_ref())?;
         let dialect = self.dialect(file)?;
-        if let DialectConfig::Imagebus(_) = dialect {
-            return Err(self.wrong(
-                file.dialect.referenced,
-                "cameras can be read from imagebus (`url: kafka+imagebus://host/TOPIC`), but not \
-                 be written for it yet",
-            ));
-        }
         let needs = match dialect {
             DialectConfig::Omma { .. } => broker.kind,
             DialectConfig::Imagebus(_) => BrokerKind::Kafka,
@@ -427,6 +420,16 @@ impl Check<'_> {
                 usual("REDACTION_FRAME", "redacted-video1"),
             ),
         };
+        // Readers of redacted pictures must not find others among them.
+        let pairs = [(&source, &analysis), (&source, &redaction), (&analysis, &redaction)];
+        if let Some(topics) = &file.topics
+            && pairs.iter().any(|(a, b)| a.is_some() && a == b)
+        {
+            return Err(self.wrong(
+                topics.referenced,
+                "each kind of message needs a topic of its own; leave out what is not to be written",
+            ));
+        }
         if let Some(every) = file.every.as_ref().filter(|every| every.value == 0) {
             return Err(self.wrong(every.referenced, "`every` must be 1 or more"));
         }
