@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use omma_bus::dialect::open_inlet;
 use omma_bus::kafka::{KafkaContext, client_config, error};
-use omma_bus::{Broker, BusError};
+use omma_bus::sink::{EventTarget as _, KafkaSink};
+use omma_bus::{Broker, BrokerAddress, BusError};
 use omma_testkit::KafkaServer;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
@@ -31,4 +33,28 @@ fn a_wrong_password_is_told_from_a_broker_that_is_away() {
     server.kill();
     let error = ask(&format!("kafka://omma:geheim@{host}")).expect_err("nobody is there");
     assert!(matches!(error, BusError::Unreachable { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_make_a_topic_is_told_which_right_it_lacks() {
+    let Some(server) = KafkaServer::start_guarded("omma", "geheim", true) else { return };
+    let host = server.url().replace("kafka://", "");
+    let sink = |who: &str| {
+        let broker = Broker::parse(&format!("kafka://{who}@{host}")).expect("an address");
+        KafkaSink::new(broker, "seen".to_owned())
+    };
+    let error = sink("omma:geheim").connect().await.expect_err("it has no rights");
+    assert!(matches!(error, BusError::Denied { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("seen") && text.contains("right"), "{text}");
+    assert!(!text.contains("geheim"), "{text}");
+    sink("admin:admin-password").connect().await.expect("it makes the topic");
+    sink("admin:admin-password").connect().await.expect("it is there");
+
+    // A topic that nobody has written is no camera yet.
+    let url = format!("kafka+imagebus://admin:admin-password@{host}/nobody");
+    let address = BrokerAddress::parse(&url).expect("an address");
+    let mut inlet = open_inlet(&address, "door").expect("an inlet");
+    let error = inlet.next().await.expect_err("no such topic").to_string();
+    assert!(error.contains("nobody") && error.contains("no such topic"), "{error}");
 }

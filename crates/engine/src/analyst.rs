@@ -375,7 +375,8 @@ impl Analyst {
                 self.digest(&seen, self.wanted_of(detections), StageTimings::default());
             }
             DetectAnswer::Failed { request, reason } => {
-                self.waiting.lock().answer(request, Vec::new(), now);
+                self.waiting.lock().give_up(request);
+                self.settle(now);
                 self.fail(&reason);
                 return;
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use metrics::Counter;
 use omma_bus::dialect::omma;
 use omma_bus::topic::{LazyTopics, Start};
 use omma_bus::{BrokerAddress, BusError, Frame, FrameForm, Inbound, Inlet};
@@ -32,10 +33,12 @@ pub(crate) fn check(camera: &str, url: &str) -> Result<(), BusError> {
 }
 
 /// The source behind `url`. `runtime` is what the connection runs on; it outlives the camera.
+/// `left_out` counts what is there and is not used.
 pub(crate) fn source(
     camera: &CameraId,
     url: &str,
     runtime: Handle,
+    left_out: Counter,
 ) -> Result<SourceSpec, BusError> {
     let address = BrokerAddress::parse(url)?;
     let (camera, name) = (camera.clone(), redact_url(url));
@@ -43,13 +46,7 @@ pub(crate) fn source(
     let factory = move |_stop: &omma_media::Stop| -> Result<Box<dyn PacketProducer>, MediaError> {
         let inlet = omma_bus::dialect::open_inlet(&address, camera.as_str())
             .map_err(|error| failed(&shown, &error))?;
-        Ok(Box::new(Relay {
-            name: shown.clone(),
-            runtime: runtime.clone(),
-            inlet,
-            encoder: None,
-            said: false,
-        }))
+        Ok(Box::new(Relay::new(&shown, runtime.clone(), inlet, left_out.clone())))
     };
     Ok(SourceSpec::relay(&name, Arc::new(factory)))
 }
@@ -63,15 +60,19 @@ pub(crate) struct Relayed {
 }
 
 /// The source of a camera that another process reads.
-pub(crate) fn relayed(camera: &CameraId, relayed: Relayed, runtime: Handle) -> SourceSpec {
+pub(crate) fn relayed(
+    camera: &CameraId,
+    relayed: Relayed,
+    runtime: Handle,
+    left_out: Counter,
+) -> SourceSpec {
     let name = format!("{}/frames/{camera}", relayed.topics.broker().shown());
     let (camera, shown) = (camera.clone(), name.clone());
     let factory = move |_stop: &omma_media::Stop| -> Result<Box<dyn PacketProducer>, MediaError> {
         let start = relayed.mandate.as_ref().map_or(Start::Newest, |mandate| mandate.start());
         let reader = omma::Reader::over(relayed.topics.clone(), camera.as_str(), start);
-        let inlet = Shared { reader, mandate: relayed.mandate.clone() };
-        let (name, runtime) = (shown.clone(), runtime.clone());
-        Ok(Box::new(Relay { name, runtime, inlet: Box::new(inlet), encoder: None, said: false }))
+        let inlet = Box::new(Shared { reader, mandate: relayed.mandate.clone() });
+        Ok(Box::new(Relay::new(&shown, runtime.clone(), inlet, left_out.clone())))
     };
     SourceSpec::relay(&name, Arc::new(factory))
 }
@@ -107,13 +108,18 @@ struct Relay {
     encoder: Option<JpegEncoder>,
     /// Whether a picture that can't be used was told.
     said: bool,
+    left_out: Counter,
+    /// What of the inlet's count is in `left_out`.
+    counted: u64,
 }
 
 impl PacketProducer for Relay {
     fn next(&mut self, deadline: Instant) -> Result<Option<RelayedPacket>, MediaError> {
         let inlet = &mut self.inlet;
         let waiting = async { tokio::time::timeout_at(deadline.into(), inlet.next()).await };
-        let frame = match self.runtime.block_on(waiting) {
+        let waited = self.runtime.block_on(waiting);
+        self.count();
+        let frame = match waited {
             Ok(Ok(Inbound::Frame(frame) | Inbound::Detected(frame, _))) => frame,
             Ok(Err(error)) => return Err(failed(&self.name, &error)),
             Err(_elapsed) => return Ok(None),
@@ -125,6 +131,7 @@ impl PacketProducer for Relay {
                     tracing::warn!(source = %self.name, reason, "a picture can't be used");
                     self.said = true;
                 }
+                self.left_out.increment(1);
                 Ok(None)
             }
         }
@@ -132,6 +139,18 @@ impl PacketProducer for Relay {
 }
 
 impl Relay {
+    fn new(name: &str, runtime: Handle, inlet: Box<dyn Inlet>, left_out: Counter) -> Self {
+        let name = name.to_owned();
+        Self { name, runtime, inlet, encoder: None, said: false, left_out, counted: 0 }
+    }
+
+    /// Counts what the inlet has left out since it was last asked.
+    fn count(&mut self) {
+        let left_out = self.inlet.left_out();
+        self.left_out.increment(left_out.saturating_sub(self.counted));
+        self.counted = left_out;
+    }
+
     fn packet(&mut self, frame: Frame) -> Result<RelayedPacket, String> {
         let stamp = frame.stamp;
         let mut packet = RelayedPacket {
@@ -171,4 +190,38 @@ impl Relay {
 
 fn failed(name: &str, error: &BusError) -> MediaError {
     MediaError::new(error.kind(), name, error.to_string(), "it is opened again by itself")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Telemetry;
+
+    /// Finds three messages that are no pictures whenever it is asked, and nothing else.
+    struct Rubbish(u64);
+
+    impl Inlet for Rubbish {
+        fn next(&mut self) -> BoxFuture<'_, Result<Inbound, BusError>> {
+            self.0 += 3;
+            Box::pin(std::future::pending())
+        }
+
+        fn left_out(&self) -> u64 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_once() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let telemetry = Telemetry::new();
+        let left_out = telemetry.camera(&CameraId::new("edge").unwrap()).left_out.clone();
+        let handle = runtime.handle().clone();
+        let mut relay = Relay::new("edge", handle, Box::new(Rubbish(0)), left_out);
+        for _ in 0..2 {
+            assert!(relay.next(Instant::now()).is_ok_and(|packet| packet.is_none()));
+        }
+        let told = telemetry.render();
+        assert!(told.contains("omma_bus_left_out_total{camera=\"edge\"} 6"), "{told}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use metrics::Counter;
 use omma_imaging::YuvImage;
 use omma_media::{PictureProducer, SourceSpec};
 use omma_sim::{Street, StreetConfig};
@@ -14,7 +15,7 @@ use crate::error::EngineError;
 use crate::input;
 
 /// The source behind a camera's `url`, or behind its `detect_url`. What comes over a bus is
-/// received on `runtime`.
+/// received on `runtime`, and `left_out` counts what of it is not used.
 ///
 /// # Errors
 /// The address can't be understood.
@@ -22,9 +23,10 @@ pub(crate) fn resolve(
     config: &CameraConfig,
     url: &str,
     runtime: &Handle,
+    left_out: &Counter,
 ) -> Result<SourceSpec, EngineError> {
     let spec = if input::is_on_a_bus(url) {
-        input::source(&config.id, url, runtime.clone())?
+        input::source(&config.id, url, runtime.clone(), left_out.clone())?
     } else {
         parse(config.id.as_str(), url)?.transport(config.transport).looped(config.looped)
     };

@@ -182,6 +182,8 @@ pub(crate) struct CameraMetrics {
     pub(crate) recording_lost: Counter,
     pub(crate) recording: Gauge,
     pub(crate) ring_overflows: Counter,
+    /// Messages of its stream on a bus that were no pictures, or that it passed over.
+    pub(crate) left_out: Counter,
     pub(crate) event_latency: Histogram,
     pub(crate) snapshots: Counter,
     snapshots_dropped: [Counter; SnapshotDrop::ALL.len()],
@@ -498,6 +500,7 @@ impl Telemetry {
             recording_lost: counter("omma_recording_lost_packets_total", None),
             recording: gauge("omma_recording", None),
             ring_overflows: counter("omma_ring_overflows_total", None),
+            left_out: counter("omma_bus_left_out_total", None),
             event_latency: histogram("omma_capture_to_event_seconds", None),
             snapshots: counter("omma_snapshots_total", None),
             snapshots_dropped: SnapshotDrop::ALL
@@ -636,6 +639,10 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_bus_missed_total", "times that the bus had cleared away what was not read");
     counter("omma_bus_interruptions_total", "times that the bus was away");
     counter("omma_bus_dropped_total", "messages that the bus did not take in time, by reason");
+    counter(
+        "omma_bus_left_out_total",
+        "messages of cameras on a bus that were no pictures or were passed over",
+    );
     counter("omma_bus_foreign_messages_total", "messages of the bus that are not understood");
     counter("omma_node_pictures_total", "pictures that models looked at for other processes");
     counter(

@@ -35,6 +35,8 @@ struct Item<T> {
     asked: Instant,
     what: T,
     answer: Option<Vec<Detection>>,
+    /// No answer will come.
+    given_up: bool,
 }
 
 impl<T> Waiting<T> {
@@ -49,8 +51,9 @@ impl<T> Waiting<T> {
             return None;
         }
         self.last += 1;
-        self.items.push_back(Item { request: self.last, asked: now, what, answer: None });
-        Some(self.last)
+        let request = self.last;
+        self.items.push_back(Item { request, asked: now, what, answer: None, given_up: false });
+        Some(request)
     }
 
     /// Notes an answer; false where nothing waits for it (any more).
@@ -72,12 +75,20 @@ impl<T> Waiting<T> {
         true
     }
 
+    /// Notes that whoever was asked can't say what is there, which is not the same as that there
+    /// is nothing.
+    pub(crate) fn give_up(&mut self, request: u64) {
+        if let Some(item) = self.items.iter_mut().find(|item| item.request == request) {
+            item.given_up = true;
+        }
+    }
+
     /// The next one in order whose turn it is: with its answer, or without one where that was
-    /// waited for too long.
+    /// waited for too long or will not come.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<(T, Option<Vec<Detection>>)> {
         let first = self.items.front()?;
         let too_late = now.saturating_duration_since(first.asked) >= PATIENCE;
-        if first.answer.is_none() {
+        if first.answer.is_none() && !first.given_up {
             if !too_late {
                 return None;
             }
@@ -113,6 +124,16 @@ mod tests {
         assert!(!waiting.answer(first, Vec::new(), now), "answered before");
         assert_eq!(waiting.pop(now).map(|(what, _)| what), Some('a'));
         assert_eq!(waiting.pop(now).map(|(what, _)| what), Some('b'));
+        assert!(waiting.pop(now).is_none());
+    }
+
+    #[test]
+    fn a_program_that_could_not_look_has_not_found_nothing() {
+        let (mut waiting, now) = (Waiting::new(), Instant::now());
+        let first = waiting.ask('a', now).expect("room");
+        waiting.give_up(first);
+        waiting.give_up(first + 1);
+        assert!(matches!(waiting.pop(now), Some(('a', None))));
         assert!(waiting.pop(now).is_none());
     }
 

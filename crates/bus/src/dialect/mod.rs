@@ -15,7 +15,22 @@ mod pictures;
 pub mod redisedge;
 mod tail;
 
+use omma_types::Size;
+
 use crate::{BrokerAddress, BusError, Inlet};
+
+/// Pixels of a picture: 7680 x 4320. A few bytes may claim more, and whoever decodes them has to
+/// make room.
+const MOST_PIXELS: u64 = 7680 * 4320;
+
+/// Whether room is made for a picture that somebody else says is of this size.
+fn fits(size: Size) -> Result<(), String> {
+    if u64::from(size.width) * u64::from(size.height) <= MOST_PIXELS {
+        return Ok(());
+    }
+    let Size { width, height } = size;
+    Err(format!("a picture of {width} x {height}; at most {MOST_PIXELS} pixels are read"))
+}
 
 /// The words that [`open_inlet`] knows.
 const WORDS: [&str; 5] = ["chrysalis", "deepvision", "imagebus", "omma", "redisedge"];

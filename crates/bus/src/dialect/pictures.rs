@@ -54,7 +54,8 @@ impl Pictures {
     ) -> Result<Inbound, BusError> {
         loop {
             let Some(mut entry) = self.tail.next(&beside()).await? else { continue };
-            match read(&mut entry) {
+            let seen = read(&mut entry).and_then(|seen| super::fits(seen.size).map(|()| seen));
+            match seen {
                 Ok(seen) => return Ok(Inbound::Frame(Box::new(self.frame(seen)))),
                 Err(reason) => {
                     let reason = format!("entry {}: {reason}", entry.id);

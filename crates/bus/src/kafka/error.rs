@@ -26,10 +26,17 @@ pub fn error(broker: &Broker, topic: &str, error: &KafkaError, context: &KafkaCo
 pub(crate) fn of_code(shown: String, topic: &str, code: Code, context: &KafkaContext) -> BusError {
     let said = || redact_text(&code.to_string());
     match code {
+        Code::TopicAuthorizationFailed => {
+            let reason = format!(
+                "{} ({topic}); these credentials need the right Describe on the topic, and Write \
+                 or Read for what they do there",
+                said()
+            );
+            BusError::Denied { broker: shown, reason }
+        }
         Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::UnsupportedSASLMechanism
-        | Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed
         | Code::ClusterAuthorizationFailed
         | Code::TransactionalIdAuthorizationFailed => {

@@ -5,6 +5,8 @@
 
 mod client;
 mod error;
+mod topics;
 
 pub use client::{KafkaContext, client_config};
 pub use error::error;
+pub(crate) use topics::{Wish, blocking, ensure};

@@ -4,22 +4,17 @@
 //! those behind it. After such a failure the producer is made anew, and the engine sends what
 //! was not confirmed.
 
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 
 use super::{EventPayload, EventTarget, Progress, Stop};
-use crate::kafka::{KafkaContext, client_config, error};
+use crate::kafka::{KafkaContext, Wish, client_config, ensure, error};
 use crate::{Broker, BusError};
 
 /// How long a message may take, with all of the client's own attempts.
 const WITHIN_MS: &str = "15000";
-
-/// For the question what a topic is.
-const ASK_WITHIN: Duration = Duration::from_secs(5);
 
 type Producer = FutureProducer<KafkaContext>;
 
@@ -57,23 +52,13 @@ impl KafkaSink {
         Ok(producer)
     }
 
+    /// Makes sure that the topic is there, with as many parts as is usual at the broker.
     async fn ask(&mut self) -> Result<(), BusError> {
         let producer = self.producer()?;
-        let topic = self.topic.clone();
-        let asking = tokio::task::spawn_blocking(move || {
-            producer.client().fetch_metadata(Some(&topic), ASK_WITHIN).map(drop)
-        });
-        match asking.await {
-            Ok(Ok(())) => {
-                self.context.content();
-                Ok(())
-            }
-            Ok(Err(failed)) => Err(self.failure(&failed)),
-            Err(_panicked) => Err(BusError::Unreachable {
-                broker: self.broker.shown(),
-                reason: "asking for the topic panicked".to_owned(),
-            }),
-        }
+        let wish = Wish { name: &self.topic, parts: -1, settings: Vec::new() };
+        ensure(&self.broker, &self.context, &producer, &wish).await?;
+        self.context.content();
+        Ok(())
     }
 
     /// Hands events to the client. Stops at the first that it does not take.

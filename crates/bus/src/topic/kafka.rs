@@ -9,11 +9,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use omma_types::WallTime;
 use parking_lot::Mutex;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::once::{Once, writer};
@@ -21,7 +20,7 @@ use super::stats::Counters;
 use super::{
     Backend, Care, Delivery, Message, Position, Reader, Record, Sharer, Start, Topic, TopicOptions,
 };
-use crate::kafka::{KafkaContext, client_config, error};
+use crate::kafka::{KafkaContext, Wish, blocking, client_config, ensure, error};
 use crate::{Broker, BusError};
 
 /// Within which requests beside reading and writing have to be answered.
@@ -105,78 +104,28 @@ impl Shared {
     }
 
     /// How many parts the topic has; creates it where it is not there.
-    async fn parts(self: &Arc<Self>, topic: &Topic) -> Result<i32, BusError> {
+    async fn parts(&self, topic: &Topic) -> Result<i32, BusError> {
         let name = self.name(topic);
         if let Some(parts) = self.parts.lock().get(&name) {
             return Ok(*parts);
         }
-        let found = match self.look(&name).await {
-            Ok(0) | Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition)) => {
-                self.create(topic, &name).await?;
-                self.await_created(&name).await?
-            }
-            Ok(parts) => parts,
-            Err(e) => return Err(self.error(&name, &e)),
+        let keep = self.options.keep_of(topic);
+        // Only whole segments are cleared away.
+        let segment = (keep / 4).clamp(Duration::from_secs(1), Duration::from_secs(3600 * 24));
+        let wish = Wish {
+            name: &name,
+            parts: i32::try_from(self.options.partitions.max(1)).unwrap_or(i32::MAX),
+            settings: vec![
+                ("retention.ms", keep.as_millis().to_string()),
+                ("segment.ms", segment.as_millis().to_string()),
+                ("max.message.bytes", (self.options.largest + 65_536).to_string()),
+                ("message.timestamp.type", "LogAppendTime".to_owned()),
+            ],
         };
+        let found = ensure(&self.broker, &self.context, &self.confirmed, &wish).await?;
         self.context.content();
         self.parts.lock().insert(name, found);
         Ok(found)
-    }
-
-    /// How many parts the topic has; 0 where it is not there.
-    async fn look(self: &Arc<Self>, name: &str) -> Result<i32, KafkaError> {
-        let (shared, wanted) = (self.clone(), name.to_owned());
-        let look = move || {
-            let metadata = shared.confirmed.client().fetch_metadata(Some(&wanted), ANSWER)?;
-            let Some(topic) = metadata.topics().first() else { return Ok(0) };
-            match topic.error().map(Code::from) {
-                None => Ok(i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX)),
-                Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(0),
-                Some(code) => Err(KafkaError::MetadataFetch(code)),
-            }
-        };
-        blocking(look).await
-    }
-
-    async fn create(&self, topic: &Topic, name: &str) -> Result<(), BusError> {
-        let admin: AdminClient<KafkaContext> = client_config(&self.broker)
-            .create_with_context(self.context.clone())
-            .map_err(|e| self.error(name, &e))?;
-        let keep = self.options.keep_of(topic);
-        let keep_ms = keep.as_millis().to_string();
-        // Only whole segments are cleared away.
-        let segment = (keep / 4).clamp(Duration::from_secs(1), Duration::from_secs(3600 * 24));
-        let segment_ms = segment.as_millis().to_string();
-        let largest = (self.options.largest + 65_536).to_string();
-        let parts = i32::try_from(self.options.partitions.max(1)).unwrap_or(i32::MAX);
-        let new = NewTopic::new(name, parts, TopicReplication::Fixed(-1))
-            .set("retention.ms", &keep_ms)
-            .set("segment.ms", &segment_ms)
-            .set("max.message.bytes", &largest)
-            .set("message.timestamp.type", "LogAppendTime");
-        let options = AdminOptions::new().request_timeout(Some(ANSWER));
-        let created = admin.create_topics([&new], &options).await;
-        let refused = match created.map_err(|e| self.error(name, &e))?.into_iter().next() {
-            None | Some(Ok(_) | Err((_, Code::TopicAlreadyExists))) => return Ok(()),
-            Some(Err((_, code))) => code,
-        };
-        Err(self.error(name, &KafkaError::AdminOp(refused)))
-    }
-
-    /// A topic is known everywhere a moment after it was created.
-    async fn await_created(self: &Arc<Self>, name: &str) -> Result<i32, BusError> {
-        let started = Instant::now();
-        loop {
-            match self.look(name).await {
-                Ok(parts) if parts > 0 => return Ok(parts),
-                Err(e) if started.elapsed() > ANSWER => return Err(self.error(name, &e)),
-                Ok(_) if started.elapsed() > ANSWER => {
-                    let e = KafkaError::MetadataFetch(Code::UnknownTopicOrPartition);
-                    return Err(self.error(name, &e));
-                }
-                _ => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
     }
 
     fn consumer<C>(&self, config: &ClientConfig) -> Result<C, BusError>
@@ -245,13 +194,6 @@ impl Shared {
         }
         Ok(positions)
     }
-}
-
-/// Runs what waits for the network on a thread that may wait.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
-) -> Result<T, KafkaError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(KafkaError::Canceled))
 }
 
 fn place(partition: i32, offset: i64) -> Position {

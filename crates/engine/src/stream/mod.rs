@@ -174,9 +174,12 @@ impl Stream {
 
     fn source(&self) -> Result<SourceSpec, EngineError> {
         if let Some(relay) = &self.relay {
-            return Ok(input::relayed(&self.camera, relay.clone(), self.runtime.clone()));
+            let left_out = self.metrics.left_out.clone();
+            let runtime = self.runtime.clone();
+            return Ok(input::relayed(&self.camera, relay.clone(), runtime, left_out));
         }
-        let spec = crate::source::resolve(&self.config, self.url(), &self.runtime)?;
+        let left_out = &self.metrics.left_out;
+        let spec = crate::source::resolve(&self.config, self.url(), &self.runtime, left_out)?;
         Ok(spec.with_audio(self.role == Role::Main && self.config.audio))
     }
 

@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::classes::from_imagebus;
 use super::{Message, Origins, read_json, read_msgpack};
-use crate::dialect::{jpeg, wrong};
+use crate::dialect::{fits, jpeg, wrong};
 use crate::kafka::{KafkaContext, client_config, error};
 use crate::{Broker, BrokerAddress, BrokerKind, BusError, Frame, FrameForm, Inbound, Inlet};
 
@@ -242,6 +242,7 @@ fn understood(payload: &Bytes) -> Result<(Message, Size), String> {
         if payload.first() == Some(&b'{') { read_json(payload) } else { read_msgpack(payload) }?;
     let image = message.image.as_ref().ok_or("it has no `image`")?;
     let size = jpeg::size(image).ok_or("its `image` is no JPEG")?;
+    fits(size)?;
     Ok((message, size))
 }
 
@@ -257,4 +258,28 @@ fn detections(details: &[super::Detail], size: Size) -> Vec<Detection> {
         }
     });
     found.filter(|found| found.rect.is_valid() && found.rect.area() > 0.0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_or_no_picture_is_refused_by_name() {
+        let reason = |payload: Vec<u8>| understood(&payload.into()).expect_err("refused");
+        assert!(reason(vec![b'{'; 100_000_000]).contains("100000000 bytes"));
+        assert!(reason(br#"{"py/reduce": [{"py/function": "os.system"}]}"#.to_vec()).len() < 300);
+        let with_image = |image: &[u8]| {
+            use base64::Engine as _;
+            let image = base64::engine::general_purpose::STANDARD.encode(image);
+            let text = format!(
+                r#"{{"py/object": "imagebusutil.FrameDetails", "image": {{"py/b64": "{image}"}}}}"#
+            );
+            text.into_bytes()
+        };
+        assert!(reason(with_image(b"\x89PNG\r\n\x1a\n")).contains("no JPEG"));
+        // A header that claims 65,535 x 65,535 pixels.
+        let bomb = jpeg::tests::header(65_535, 65_535);
+        assert!(reason(with_image(&bomb)).contains("65535 x 65535"));
+    }
 }
