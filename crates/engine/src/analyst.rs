@@ -44,9 +44,6 @@ const EYES_EVERY: Duration = Duration::from_millis(50);
 /// The picture that is being looked at when a camera is stopped is waited for so long.
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
-/// Pictures that wait for a program on the bus, where none is left out.
-const MOST_ASKED: usize = 8;
-
 /// What is said of a detector on the bus that does not answer.
 const NO_ANSWER: &str = "no program on the bus answers for this model; start one that does";
 
@@ -287,10 +284,10 @@ impl Analyst {
     /// Waits a moment where many pictures wait for answers. Answers whether there is room.
     fn wait_for_answers(&self) -> bool {
         let mut waiting = self.waiting.lock();
-        if waiting.len() >= MOST_ASKED {
+        if !waiting.has_room() {
             self.answered.wait_for(&mut waiting, EYES_EVERY);
         }
-        waiting.len() < MOST_ASKED
+        waiting.has_room()
     }
 
     /// Shows a picture that a predecessor has analysed to what learns from pictures.

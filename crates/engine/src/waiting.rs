@@ -47,7 +47,7 @@ impl<T> Waiting<T> {
     /// Lets `what` wait and answers the number of the request; none where the programs have
     /// enough to do.
     pub(crate) fn ask(&mut self, what: T, now: Instant) -> Option<u64> {
-        if self.items.len() >= self.room {
+        if !self.has_room() {
             return None;
         }
         self.last += 1;
@@ -97,9 +97,9 @@ impl<T> Waiting<T> {
         self.items.pop_front().map(|item| (item.what, item.answer))
     }
 
-    /// How many wait.
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
+    /// Whether one more may wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.items.len() < self.room
     }
 
     /// Forgets all: their camera's stream began anew.

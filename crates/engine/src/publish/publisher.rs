@@ -38,6 +38,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// An outlet that has not answered by then is cut off.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
 
+/// That a message could not be sent is told for this long, though others were.
+const UNSENT_TOLD_FOR: Duration = Duration::from_secs(30);
+
 /// How often figures are told.
 const FIGURES_EVERY: Duration = Duration::from_millis(250);
 
@@ -147,6 +150,7 @@ impl Publishers {
             backoff: Backoff::new(random_seed()),
             away_until: None,
             well_since: None,
+            unsent_at: None,
             told: Instant::now(),
             entry: Arc::clone(&entry),
         });
@@ -208,6 +212,8 @@ struct Driver {
     /// The broker is not bothered before that.
     away_until: Option<Instant>,
     well_since: Option<Instant>,
+    /// When a message could not be sent last, though the broker is well.
+    unsent_at: Option<Instant>,
     /// When figures were told last.
     told: Instant,
 }
@@ -500,7 +506,13 @@ impl Driver {
                 self.backoff.worked(now.duration_since(since));
                 self.away_until = None;
                 self.metrics.up.set(1.0);
-                if self.progress.lock().enter(PublicationState::Online, String::new()) {
+                let mut progress = self.progress.lock();
+                let is_online = progress.status.state == PublicationState::Online;
+                if is_online && self.unsent_at.is_some_and(|at| now - at < UNSENT_TOLD_FOR) {
+                    return;
+                }
+                self.unsent_at = None;
+                if progress.enter(PublicationState::Online, String::new()) {
                     tracing::info!(%camera, dialect, name = config.name, "published");
                 }
                 return;
@@ -509,8 +521,9 @@ impl Driver {
         };
         let is_news;
         if error.is_of_one_message() {
-            // One message that could not be made; the next one may be fine.
-            is_news = self.progress.lock().enter(PublicationState::Online, error.to_string());
+            // One message that could not be made or sent; the next one may be fine.
+            is_news = self.unsent_at.replace(now).is_none();
+            self.progress.lock().enter(PublicationState::Online, error.to_string());
         } else {
             self.well_since = None;
             self.away_until = Some(now + self.backoff.next_delay());

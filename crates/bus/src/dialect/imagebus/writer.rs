@@ -26,8 +26,9 @@ const LEAST_LIMIT: usize = 1000;
 /// detector tells of none below this.
 const SURE: f32 = 0.5;
 
-/// A message that nobody has taken by then is given up.
-const DELIVERED_WITHIN: &str = "8000";
+/// A message that nobody has taken by then is given up, in milliseconds. The client looks only
+/// now and then; whoever calls gives up after 10 s.
+const DELIVERED_WITHIN: &str = "5000";
 
 /// What is written, and how.
 #[derive(Clone, Debug)]
