@@ -59,10 +59,16 @@ struct Seen {
 }
 
 impl Look {
-    fn detects(&self, track: TrackId) -> bool {
-        self.boxes.iter().any(|seen| seen.is_detected && seen.track == Some(track))
+    /// Where the detector saw `track`.
+    fn detected(&self, track: TrackId) -> Option<&Rect> {
+        let found = self.boxes.iter().find(|seen| seen.is_detected && seen.track == Some(track));
+        found.map(|seen| &seen.rect)
     }
 }
+
+/// From one look to the next, boxes of one object overlap by at least this (intersection over
+/// union). A track that jumps further may have gone over to somebody else.
+const FOLLOWED: f32 = 0.1;
 
 /// What was seen lately.
 pub(crate) struct Sightings {
@@ -131,27 +137,43 @@ impl Sightings {
         self.looks.back().is_some_and(|newest| newest.at >= at + self.hiding.redact.hold)
     }
 
+    /// Whether the detector saw `track` in each look from `first` to `last`, never far from where
+    /// it had seen it before.
+    fn follows(&self, track: TrackId, first: usize, last: usize) -> bool {
+        let mut previous: Option<&Rect> = None;
+        self.looks.range(first..=last).all(|look| {
+            let now = look.detected(track);
+            let is_near = |now| previous.is_none_or(|previous| previous.iou(now) >= FOLLOWED);
+            let is_followed = now.is_some_and(is_near);
+            previous = now;
+            is_followed
+        })
+    }
+
     /// What to hide in the picture at `at`, as far as is known by now.
     pub(crate) fn cover(&self, at: MediaTime) -> Cover {
         let is_known = self.from.is_some_and(|from| from <= at);
         let behind = self.looks.partition_point(|look| look.at <= at);
-        let before = behind.checked_sub(1).and_then(|index| self.looks.get(index));
-        let exact = before.filter(|look| look.at == at);
-        let after = exact.or_else(|| self.looks.get(behind));
-        let (Some(before), Some(after)) = (before, after) else { return Cover::Everything };
+        let Some(before_index) = behind.checked_sub(1) else { return Cover::Everything };
+        let is_exact = self.looks.get(before_index).is_some_and(|look| look.at == at);
+        let after_index = if is_exact { before_index } else { behind };
+        let looks = (self.looks.get(before_index), self.looks.get(after_index));
+        let (Some(before), Some(after)) = looks else { return Cover::Everything };
         let hold = self.hiding.redact.hold;
         let gap = LEAST_GAP.max(hold).max(self.hiding.interval * 3 / 2);
         let span = after.at.since(before.at);
         if !is_known || span > gap || !self.reach(at) {
             return Cover::Everything;
         }
-        let near = |look: &&Look| look.at + hold >= at && look.at <= at + hold;
-        // Whom the detector sees right before and right after is where it sees them, and need
-        // not be hidden where they were.
-        let is_held = |seen: &&Seen| {
-            !seen.track.is_some_and(|track| before.detects(track) && after.detects(track))
-        };
-        let held = self.looks.iter().filter(near).flat_map(|look| &look.boxes).filter(is_held);
+        let near = |(_, look): &(usize, &Look)| look.at + hold >= at && look.at <= at + hold;
+        // Whom the detector has seen all the way from there to here is here, and need not be
+        // hidden where they were.
+        let held = self.looks.iter().enumerate().filter(near).flat_map(|(index, look)| {
+            let (first, last) = (index.min(before_index), index.max(after_index));
+            look.boxes.iter().filter(move |seen| {
+                !seen.track.is_some_and(|track| self.follows(track, first, last))
+            })
+        });
         let mut areas = Vec::new();
         for seen in held.chain(&before.boxes).chain(&after.boxes) {
             add(&mut areas, seen.rect);
@@ -368,6 +390,27 @@ mod tests {
         let cover = sightings.cover(at(2.1));
         for step in 6..=15u8 {
             assert!(covers(&cover, person_at(f32::from(step) * 0.04)), "missed: {step} {cover:?}");
+        }
+    }
+
+    #[test]
+    fn a_track_that_goes_over_to_somebody_else_gives_nobody_away() {
+        let mut sightings = Sightings::new(hiding(&["person"], 1.0), false);
+        for step in 0..=20u32 {
+            let secs = f64::from(step) * 0.2;
+            // Two stand there; from second 1 on the detector misses the first one, and the
+            // tracker takes the second one for it.
+            let (one, other) = (person_at(0.1), person_at(0.6));
+            let (found, tracks) = if step < 5 {
+                (vec![("person", 0.9, one), ("person", 0.9, other)], vec![(7, one), (8, other)])
+            } else {
+                (vec![("person", 0.9, other)], vec![(7, other)])
+            };
+            sightings.note(at(secs), &analysis(secs, &found, &tracks));
+        }
+        for secs in [1.0, 1.1, 1.5, 1.7] {
+            let cover = sightings.cover(at(secs));
+            assert!(covers(&cover, person_at(0.1)), "{secs}: {cover:?}");
         }
     }
 
