@@ -68,8 +68,11 @@ impl Kept {
         position
     }
 
-    /// Clears away what is too old or too much.
-    fn trim(&mut self, options: &TopicOptions, keep: Duration) {
+    /// Clears away what is too old or too much, and hands it over: giving its memory back takes
+    /// time for which no reader should wait.
+    #[must_use]
+    fn trim(&mut self, options: &TopicOptions, keep: Duration) -> Vec<Record> {
+        let mut gone = Vec::new();
         while let Some((written, record)) = self.records.front() {
             let too_many = self.records.len() as u64 > options.keep_messages
                 || self.bytes > options.keep_bytes;
@@ -77,8 +80,9 @@ impl Kept {
                 break;
             }
             self.bytes -= record.payload.len();
-            self.records.pop_front();
+            gone.extend(self.records.pop_front().map(|(_, record)| record));
         }
+        gone
     }
 
     /// Number of the oldest record.
@@ -104,9 +108,10 @@ impl Backend for Memory {
             let log = self.log(topic, key);
             let mut kept = log.kept.lock();
             let positions = messages.iter().map(|message| kept.push(message)).collect();
-            kept.trim(&self.options, self.options.keep_of(topic));
+            let gone = kept.trim(&self.options, self.options.keep_of(topic));
             drop(kept);
             log.written.notify_waiters();
+            drop(gone);
             Ok(positions)
         })
     }
