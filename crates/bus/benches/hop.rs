@@ -29,8 +29,9 @@ fn main() {
                 runtime.block_on(runtime.spawn(read(reader, started))).expect("all read")
             } else {
                 let handle = runtime.handle().clone();
-                let reading = std::thread::spawn(move || handle.block_on(read(reader, started)));
-                reading.join().expect("all read")
+                let reading = move || handle.block_on(read(reader, started));
+                let thread = std::thread::Builder::new().name("reader".to_owned()).spawn(reading);
+                thread.expect("a thread").join().expect("all read")
             };
             runtime.block_on(writing).expect("all written");
             hops.sort();
