@@ -7,7 +7,7 @@ use bytes::Bytes;
 use omma_bus::dialect::{chrysalis, open_inlet};
 use omma_bus::proto::chrysalis::{VideoCodec, VideoFrame};
 use omma_bus::{Broker, BrokerAddress, Frame, FrameForm, Inbound, Outlet as _, PacketForm};
-use omma_testkit::{RedisServer, SOON};
+use omma_testkit::{RedisServer, SOON, eventually};
 use omma_types::{FrameStamp, MediaTime, Size, WallSource, WallTime};
 use prost::Message as _;
 
@@ -114,4 +114,56 @@ async fn packets_are_kept_with_what_they_are_of() {
         .collect();
     assert_eq!(read, [(1, 0, true, 1), (1, 1, false, 0), (2, 0, true, 1)]);
     assert_eq!(server.cli(&["XLEN", "memory_iframe_list_yard"]).trim(), "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_the_past_are_asked_for_and_come_no_faster_than_they_are_read() {
+    let Some(server) = RedisServer::start() else { return };
+    let broker = Broker::parse(&server.url()).unwrap();
+    let mut requests = chrysalis::PastRequests::new(broker.clone(), "yard");
+    let hearing = tokio::spawn(async move { requests.next().await.unwrap() });
+    // {"deviceId":"yard","fromTimestamp":1000,"toTimestamp":2000,"requestId":"-7"}
+    let asked = "eyJkZXZpY2VJZCI6InlhcmQiLCJmcm9tVGltZXN0YW1wIjoxMDAwLCJ0b1RpbWVzdGFtcCI6MjAwMCwicmVxdWVzdElkIjoiLTcifQ==";
+    eventually("somebody listens", SOON, || {
+        server.cli(&["PUBLISH", "memory_buffer_channel", "nonsense"]);
+        let heard = server.cli(&["PUBLISH", "memory_buffer_channel", asked]);
+        if heard.trim() == "1" { Ok(()) } else { Err(heard) }
+    });
+    let request = hearing.await.unwrap();
+    assert_eq!(request.from, Some(WallTime::from_millis(1000)));
+
+    let mut answer = chrysalis::PastAnswer::new(broker, "yard", &request).unwrap();
+    let writing = tokio::spawn(async move {
+        for n in 0..25 {
+            let picture = frame(1000 + n, FrameForm::Bgr, n == 0, b"bgrBGR");
+            assert!(answer.frame(&picture).await.unwrap(), "{n}");
+        }
+        answer.end().await.unwrap();
+    });
+    let (mut seen, mut last) = (0, "0-0".to_owned());
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut reader = client.get_multiplexed_async_connection().await.unwrap();
+    loop {
+        let mut reading = redis::cmd("XREAD");
+        reading.arg("COUNT").arg(1).arg("STREAMS").arg("memory_decoded_yard-7").arg(&last);
+        let reply: Option<redis::streams::StreamReadReply> =
+            reading.query_async(&mut reader).await.unwrap();
+        let Some(entry) = reply.and_then(|reply| reply.keys.into_iter().next()?.ids.pop()) else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let waiting = server.cli(&["XLEN", "memory_decoded_yard-7"]);
+        assert!(waiting.trim().parse::<u64>().unwrap() <= 10, "{waiting}");
+        let data: Vec<u8> = entry.get("data").unwrap();
+        last.clone_from(&entry.id);
+        server.cli(&["XDEL", "memory_decoded_yard-7", &last]);
+        let message = VideoFrame::decode(data.as_slice()).unwrap();
+        if message.data.is_empty() {
+            break;
+        }
+        assert_eq!((message.timestamp, &message.data[..]), (1000 + seen, &b"bgrBGR"[..]));
+        seen += 1;
+    }
+    assert_eq!(seen, 25);
+    writing.await.unwrap();
 }

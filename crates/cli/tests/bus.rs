@@ -58,6 +58,15 @@ fn a_camera_reaches_another_omma_in_every_dialect_of_redis() {
         assert!(is_jpeg(&reader, camera), "{camera}");
     }
 
+    // Somebody asks the gate for all that it remembers.
+    // {"deviceId":"gate","fromTimestamp":0,"toTimestamp":9999999999999,"requestId":"-1"}
+    let asked = "eyJkZXZpY2VJZCI6ImdhdGUiLCJmcm9tVGltZXN0YW1wIjowLCJ0b1RpbWVzdGFtcCI6OTk5OTk5OTk5OTk5OSwicmVxdWVzdElkIjoiLTEifQ==";
+    eventually("pictures of the past", SOON, || {
+        let heard = redis.cli(&["PUBLISH", "memory_buffer_channel", asked]);
+        let there = redis.cli(&["-n", "2", "XLEN", "memory_decoded_gate-1"]);
+        if there.trim() == "10" { Ok(()) } else { Err(format!("{heard} {there}")) }
+    });
+
     // What no program should send is left out, and the rest goes on.
     redis.cli(&["XADD", "camera:0", "*", "count", "1", "image", "no picture"]);
     redis.cli(&["XADD", "camera:0", "*", "picture", "nothing"]);

@@ -5,8 +5,10 @@
 //! sent with the crate `redis` (`redis::cmd("PING").query_async(&mut connection)`).
 
 mod address;
+mod channel;
 mod connection;
 mod error;
 
+pub use channel::Channel;
 pub use connection::{RedisConnection, connect, connect_blocking};
 pub use error::error;

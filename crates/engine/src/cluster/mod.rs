@@ -8,7 +8,7 @@
 //! own clock, so that a process that was stopped does nothing when it wakes.
 //!
 //! The ledger, the member and the plan are pure logic: no thread, no clock, no broker. Time is
-//! the record's (the broker's) or handed in. [`Cluster`] brings them to life in a process.
+//! the record's (the broker's) or handed in. `node.rs` brings them to life in a process.
 //!
 //! What is relied on:
 //! - The log keeps the records of one process in the order in which it sent them; a record may

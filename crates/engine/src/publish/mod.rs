@@ -12,6 +12,7 @@ mod convert;
 mod inbox;
 mod open;
 mod page;
+mod past;
 mod publisher;
 mod sight;
 mod sketcher;

@@ -19,12 +19,13 @@ use super::convert::Converter;
 use super::inbox::Inbox;
 use super::open::{open, rate};
 use super::page::{Marks, Page, PageArtist, PageView};
+use super::past;
 use super::sight::Waiting;
 use super::status::{Progress, PublicationState, PublicationStatus};
 use super::viewer::Viewer;
 use crate::backoff::Backoff;
 use crate::camera::Camera;
-use crate::config::PublishConfig;
+use crate::config::{DialectConfig, PublishConfig};
 use crate::demand::Consumer;
 use crate::feed::{Parcel, Preroll};
 use crate::scene::carried_on;
@@ -63,7 +64,7 @@ struct Entry {
     progress: Vec<Arc<Mutex<Progress>>>,
 }
 
-/// An entry and its tasks, one of each outlet.
+/// An entry and its tasks: one of each outlet, and what its dialect needs besides.
 struct Running {
     entry: Arc<Entry>,
     tasks: Vec<JoinHandle<()>>,
@@ -154,8 +155,12 @@ impl Publishers {
             told: Instant::now(),
             entry: Arc::clone(&entry),
         });
-        let tasks =
+        let mut tasks: Vec<JoinHandle<()>> =
             drivers.map(|driver| tokio::spawn(driver.run(Arc::downgrade(shared)))).collect();
+        if matches!(config.dialect, DialectConfig::Chrysalis { .. }) {
+            let answering = past::answer_all(config.clone(), Arc::downgrade(shared));
+            tasks.push(tokio::spawn(answering));
+        }
         Running { entry, tasks }
     }
 

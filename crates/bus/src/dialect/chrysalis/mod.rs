@@ -7,17 +7,19 @@
 //! in_memory_queue_<device>    stream of compressed packets
 //! memory_iframe_list_<device> stream with an entry before each keyframe of those
 //! codec_video_info<device>    what the packets are of
+//! memory_buffer_channel       channel on which pictures of the past are asked for
+//! memory_decoded_<device><id> stream of these, until an empty one
 //! ```
-//! Requests on `memory_buffer_channel` are not answered: that needs a decoder beside the
-//! packets, and the server's own gRPC answers from the camera's ring instead.
 
 mod live;
 mod packets;
+mod past;
 mod reader;
 mod wire;
 
 pub use live::Live;
 pub use packets::Packets;
+pub use past::{PastAnswer, PastRequest, PastRequests};
 pub use reader::Reader;
 
 /// Pictures that the live stream keeps where nothing else is said.
