@@ -167,11 +167,12 @@ impl Sightings {
         }
         let near = |(_, look): &(usize, &Look)| look.at + hold >= at && look.at <= at + hold;
         // Whom the detector has seen all the way from there to here is here, and need not be
-        // hidden where they were.
+        // hidden where they were. The looks next to it stay: no box is quite right.
         let held = self.looks.iter().enumerate().filter(near).flat_map(|(index, look)| {
             let (first, last) = (index.min(before_index), index.max(after_index));
+            let is_next = index + 1 >= before_index && index <= after_index + 1;
             look.boxes.iter().filter(move |seen| {
-                !seen.track.is_some_and(|track| self.follows(track, first, last))
+                is_next || !seen.track.is_some_and(|track| self.follows(track, first, last))
             })
         });
         let mut areas = Vec::new();
