@@ -443,7 +443,8 @@ fn reconnects_leave_nothing_behind() {
     let took = began.elapsed();
     let after = eventually("threads and descriptors as before", SOON, || {
         let now = held();
-        let same = now.threads == before.threads && now.descriptors == before.descriptors;
+        // Fewer are as well: one may have been about to end when they were counted.
+        let same = now.threads <= before.threads && now.descriptors <= before.descriptors;
         if same { Ok(now) } else { Err(format!("{before:?} became {now:?}")) }
     });
     let reconnects = cameras * rounds;
