@@ -151,6 +151,8 @@ impl Engine {
                 camera.stop();
             }
             shared.pool.stop();
+            // Before the writer: they hand it events.
+            shared.cluster.iter().for_each(|cluster| cluster.join_threads());
             shared.upkeep.stop();
             shared.snapshots.stop();
             drop(cameras);

@@ -218,6 +218,15 @@ impl Cluster {
         self.stop.send_replace(true);
     }
 
+    /// Waits until its threads have ended, for at most the picture or event at hand. Blocks.
+    pub(crate) fn join_threads(&self) {
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the shared work ended in a panic");
+            }
+        }
+    }
+
     /// Once the cameras have been stopped: waits until all is told, and says goodbye.
     pub(crate) async fn leave(&self) {
         let leaving = async {
@@ -298,7 +307,11 @@ impl Cluster {
         let mut backoff = Backoff::new(random_seed());
         let mut trouble = false;
         loop {
+            let began = Instant::now();
             let failed = self.take_part(&shared).await;
+            backoff.worked(began.elapsed());
+            // What held for a while and fails again is news.
+            trouble &= backoff.attempts() > 0;
             // What this process held it has lost, or will have: it can't know.
             self.wanted.send_replace(Wanted::default());
             let Err(error) = failed else { return };
