@@ -129,7 +129,7 @@ impl PastAnswer {
             let reason = "its pictures are pixels".to_owned();
             return Err(BusError::Payload { topic: self.key.clone(), reason });
         }
-        if tokio::time::timeout(PATIENCE, self.wait_for_reader()).await.is_err() {
+        if !self.is_read().await {
             return Ok(false);
         }
         let (packet, group) = self.numbers;
@@ -138,12 +138,21 @@ impl PastAnswer {
         self.write(&message).await.map(|()| true)
     }
 
-    /// Says that nothing follows.
+    /// Says that nothing follows, as soon as the reader has taken enough; nothing where it takes
+    /// none any more.
     ///
     /// # Errors
     /// The broker is away or refuses.
     pub async fn end(mut self) -> Result<(), BusError> {
+        if !self.is_read().await {
+            return Ok(());
+        }
         self.write(&VideoFrame::default()).await
+    }
+
+    /// Whether there is room for one more before patience with the reader ends.
+    async fn is_read(&mut self) -> bool {
+        tokio::time::timeout(PATIENCE, self.wait_for_reader()).await.is_ok()
     }
 
     async fn wait_for_reader(&mut self) {
