@@ -19,11 +19,11 @@ use super::thin::{AXES, Sample, between, keep};
 
 /// The foot of a box (middle of its lower edge) that is read back is off by at most this
 /// fraction of the picture's width, and height.
-pub const PLACE_ERROR: f32 = 0.002;
+pub const PLACE_ERROR: f32 = 0.0005;
 
 /// Width and height of a box that is read back are off by at most this fraction of the
 /// picture's.
-pub const EXTENT_ERROR: f32 = 0.01;
+pub const EXTENT_ERROR: f32 = 0.004;
 
 /// Pictures in one chunk, at most.
 pub const MAX_PICTURES: usize = 4096;
@@ -35,7 +35,7 @@ pub const MAX_BOXES: usize = 1 << 16;
 const VERSION: u8 = 1;
 
 /// Steps of the stored grid to the picture's width, and height.
-const STEPS: f64 = 8192.0;
+const STEPS: f64 = 32768.0;
 
 /// Boxes lie in and around the picture. What is farther out is stored as here.
 const FARTHEST: f64 = 8.0;
