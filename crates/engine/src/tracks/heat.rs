@@ -146,7 +146,7 @@ mod tests {
         let mut heat = Heat::new(2, 2, vec![ClassName::new("person")]);
         heat.show(1, &[moment(0.0, &[(1, 0.2, 0.9)]), moment(10.0, &[(1, 0.2, 0.9)])]);
         heat.show(2, &[moment(10.1, &[(1, 0.2, 0.9)])]);
-        heat.show(2, &[moment(10.2, &[(1, 1.7, 0.9)]), moment(10.3, &[(1, 1.7, 0.9)])]);
+        heat.show(2, &[moment(10.2, &[(8, 1.7, 0.9)]), moment(10.3, &[(8, 1.7, 0.9)])]);
         let mut car = moment(10.4, &[(7, 0.2, 0.2)]);
         car.tracks[0].class = ClassName::new("car");
         let mut later = car.clone();
