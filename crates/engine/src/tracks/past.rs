@@ -101,7 +101,13 @@ impl Handle {
     ) -> Result<Preview, EngineError> {
         self.known(camera)?;
         // A camera's rules are checked with the camera; this one is never opened.
-        let form = json!({ "url": "sim:street", "lines": lines, "zones": zones }).to_string();
+        let form = json!({
+            "url": "sim:street",
+            "detect": { "model": "motion" },
+            "lines": lines,
+            "zones": zones,
+        })
+        .to_string();
         let rules = self.config_file().parse_camera(camera.as_str(), &form)?;
         let mut preview = Preview::default();
         self.replay(camera, (rules.lines, rules.zones), (from, to), |event| {
