@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
         let length = self.count(self.0.len())?;
         let (text, rest) = self.0.split_at_checked(length).ok_or(ENDED)?;
         self.0 = rest;
-        std::str::from_utf8(text).map_err(|_| BadChunk("a name is no text"))
+        std::str::from_utf8(text).map_err(|_not_text| BadChunk("a name is no text"))
     }
 }
 

@@ -196,7 +196,9 @@ fn read_stamps(input: &mut Reader<'_>) -> Result<Vec<FrameStamp>, BadChunk> {
     if count == 0 {
         return Ok(Vec::new());
     }
-    let side = |number: u64| u32::try_from(number).map_err(|_| BadChunk("no picture is so large"));
+    let side = |number: u64| {
+        u32::try_from(number).map_err(|_too_large| BadChunk("no picture is so large"))
+    };
     let size = Size::new(side(input.unsigned()?)?, side(input.unsigned()?)?);
     let wall_source = match input.byte()? {
         0 => WallSource::Arrival,
