@@ -203,12 +203,19 @@ impl From<EngineError> for ApiError {
         let message = error.to_string();
         let status = match error {
             EngineError::Store(error) => return error.into(),
-            EngineError::NoCamera { .. } | EngineError::NoSink { .. } => StatusCode::NOT_FOUND,
+            EngineError::NoCamera { .. }
+            | EngineError::NoSink { .. }
+            | EngineError::NoRule { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
             EngineError::Exists { .. }
             | EngineError::Shared { .. }
-            | EngineError::NoPassThrough { .. } => StatusCode::CONFLICT,
-            EngineError::Config(_) | EngineError::Source { .. } => StatusCode::BAD_REQUEST,
+            | EngineError::NoPassThrough { .. }
+            | EngineError::NoTracks
+            | EngineError::CountedLive { .. } => StatusCode::CONFLICT,
+            EngineError::Config(_)
+            | EngineError::Source { .. }
+            | EngineError::Span { .. }
+            | EngineError::Rule { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self { status, kind, message, hint: None }

@@ -172,11 +172,11 @@ pub(crate) fn span(
     }
 }
 
-/// A bucket: `5m`, `minute`, `1h`, `hour`, `1d`, `day`.
+/// A bucket: `5m`, `minute`, `1h`, `hour`, `1d`, `day`, `month`.
 pub(crate) fn bucket(text: &str) -> ApiResult<Bucket> {
     const MINUTES_A_YEAR: u32 = 366 * 24 * 60;
     let bad = || {
-        let hint = "use minute, hour, day, or a number with m, h or d like 5m, 6h, 7d; \
+        let hint = "use minute, hour, day, month, or a number with m, h or d like 5m, 6h, 7d; \
                     at most 366d";
         unusable("bucket", text, hint)
     };
@@ -184,6 +184,7 @@ pub(crate) fn bucket(text: &str) -> ApiResult<Bucket> {
         "minute" => ("1", 1),
         "hour" => return Ok(Bucket::Hour),
         "day" => return Ok(Bucket::Day),
+        "month" => return Ok(Bucket::Month),
         other => {
             let unit = [('m', 1), ('h', 60), ('d', 24 * 60)];
             let split =
@@ -218,7 +219,8 @@ mod tests {
 
     #[test]
     fn buckets_are_read_or_refused() {
-        let minutes = |text| bucket(text).ok().map(Bucket::minutes);
+        let minutes = |text| bucket(text).ok().and_then(Bucket::minutes);
+        assert_eq!(bucket("month").ok(), Some(Bucket::Month));
         let cases = [
             ("minute", Some(1)),
             ("hour", Some(60)),

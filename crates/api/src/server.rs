@@ -26,6 +26,7 @@ use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::port::{Port, is_protected};
 use crate::rest::{
     annotations, cameras, counts, events, nodes, publications, recordings, setup, sinks, system,
+    tracks, verdicts,
 };
 use crate::tls::{Protocol, Tls};
 use crate::{deepvision, live, redisedge, socket, status_page};
@@ -147,6 +148,10 @@ fn camera_routes() -> OpenApiRouter<App> {
         .routes(routes!(setup::pass_through, setup::set_pass_through, setup::remove_pass_through))
         .routes(routes!(cameras::analysis))
         .routes(routes!(cameras::counts))
+        .routes(routes!(tracks::preview))
+        .routes(routes!(tracks::backfill))
+        .routes(routes!(tracks::heat))
+        .routes(routes!(verdicts::precision))
 }
 
 fn event_routes() -> OpenApiRouter<App> {
@@ -155,6 +160,7 @@ fn event_routes() -> OpenApiRouter<App> {
         .routes(routes!(events::get))
         .routes(routes!(events::clip))
         .routes(routes!(events::snapshot))
+        .routes(routes!(verdicts::get, verdicts::put))
         .routes(routes!(counts::list))
         .routes(routes!(annotations::add))
         .routes(routes!(annotations::status))

@@ -10,7 +10,7 @@ use omma_types::{Analysis, CameraId, EventIds, Track, TrackState, redact_url};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use crate::analyst::{Analyst, Intake, Links, Scene};
+use crate::analyst::{Analyst, Intake, Links, Scene, Witness};
 use crate::config::{CameraConfig, PassThroughConfig, Rate, RecordConfig};
 use crate::demand::Consumer;
 use crate::error::EngineError;
@@ -23,6 +23,7 @@ use crate::shared::{Shared, random_seed};
 use crate::status::{CameraState, CameraStatus, FrameCounts, Message, Totals, ViewOptions};
 use crate::stream::{Role, Stream};
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
+use crate::tracks::Log;
 
 /// One camera.
 pub(crate) struct Camera {
@@ -34,6 +35,8 @@ pub(crate) struct Camera {
     /// A stream for the detector alone, where there is one.
     sub: Option<Arc<Stream>>,
     analyst: Option<Arc<Analyst>>,
+    /// Keeps where everybody went; none where that is not kept.
+    log: Option<Arc<Log>>,
     /// Keeps the analyst's demand alive; dropped when the camera stops.
     intake: Mutex<Option<Arc<dyn Consumer>>>,
     /// Counted before: by former processes, by the camera's predecessor before a reload, and
@@ -82,6 +85,12 @@ impl Camera {
             Analyst::new(&config, detect, links)
         });
         let analyst = analyst.transpose()?;
+        let log = shared.keeper.as_ref().zip(analyst.as_ref()).map(|(keeper, analyst)| {
+            let log = keeper.log(&config.id);
+            let witness: Arc<dyn Witness> = Arc::clone(&log) as _;
+            analyst.add_witness(&witness);
+            log
+        });
         let main = (!config.paused).then(|| {
             Stream::new(&config, Role::Main, Arc::clone(&metrics), &shared.runtime, relay)
         });
@@ -105,6 +114,7 @@ impl Camera {
             main,
             sub,
             analyst,
+            log,
             intake: Mutex::new(intake),
             base: Mutex::new(base),
             counts_come: shared.cluster.as_ref().is_some_and(|cluster| cluster.serves()),
@@ -168,6 +178,7 @@ impl Camera {
         if let Some(analyst) = &self.analyst {
             analyst.stop();
         }
+        self.log.iter().for_each(|log| log.flush());
         // The camera may be gone for good: no metric may say for ever that it is there.
         self.metrics.state(None);
         self.nobody_seen();
@@ -231,6 +242,10 @@ impl Camera {
 
     pub(crate) fn analyst(&self) -> Option<&Arc<Analyst>> {
         self.analyst.as_ref()
+    }
+
+    pub(crate) fn log(&self) -> Option<&Arc<Log>> {
+        self.log.as_ref()
     }
 
     pub(crate) fn scene(&self) -> Scene {

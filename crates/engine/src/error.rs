@@ -23,6 +23,34 @@ pub enum EngineError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// No line or zone of the camera has this name.
+    #[error("no line or zone is called `{name}`; there are: {}", list(.known))]
+    NoRule {
+        /// The name that was asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// Where everybody went is not kept.
+    #[error("tracks are not kept; set `tracks.keep`, e.g. to 30d, and start again")]
+    NoTracks,
+    /// A span of time can't be looked at.
+    #[error("this span of time can't be counted: {reason}")]
+    Span {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The past would count twice.
+    #[error(
+        "`{rule}` has counted live since {first}, and what it counts later would count twice; \
+         count up to then, or give the line another name"
+    )]
+    CountedLive {
+        /// The line or zone.
+        rule: String,
+        /// When it counted first, of the time that was asked for.
+        first: omma_types::WallTime,
+    },
     /// A camera gave no picture in time.
     #[error("camera `{camera}` gave no picture: it is {state}{}", because(.reason))]
     NoPicture {
@@ -146,12 +174,15 @@ impl EngineError {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoCamera { .. } | Self::NoSink { .. } => ErrorKind::NotFound,
+            Self::NoCamera { .. } | Self::NoSink { .. } | Self::NoRule { .. } => {
+                ErrorKind::NotFound
+            }
             Self::NoPicture { .. } | Self::Frozen { .. } => ErrorKind::Timeout,
             Self::Source { .. } | Self::MotionHasNoClasses { .. } | Self::Redaction { .. } => {
                 ErrorKind::Invalid
             }
-            Self::Exists { .. } | Self::Shared { .. } => ErrorKind::Busy,
+            Self::Exists { .. } | Self::Shared { .. } | Self::CountedLive { .. } => ErrorKind::Busy,
+            Self::NoTracks | Self::Span { .. } => ErrorKind::Invalid,
             Self::NoPassThrough { .. } | Self::LiveOnly { .. } => ErrorKind::Invalid,
             Self::Config(error) => error.kind(),
             Self::Rule { source, .. } => source.kind(),

@@ -444,7 +444,7 @@ impl Handle {
         }
     }
 
-    fn known(&self, id: &CameraId) -> Result<Arc<Camera>, EngineError> {
+    pub(crate) fn known(&self, id: &CameraId) -> Result<Arc<Camera>, EngineError> {
         self.shared.camera(id).ok_or_else(|| EngineError::NoCamera {
             name: id.to_string(),
             known: self.shared.cameras().iter().map(|c| c.id.to_string()).collect(),

@@ -44,6 +44,7 @@ mod stream;
 mod telemetry;
 mod topology;
 mod totals;
+pub mod tracks;
 mod waiting;
 mod writer;
 

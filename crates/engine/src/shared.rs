@@ -24,6 +24,7 @@ use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
 use crate::status::{Message, Totals};
 use crate::telemetry::Telemetry;
+use crate::tracks::Keeper;
 use crate::writer::{EventSender, Writer};
 
 /// Messages that a subscriber may be behind before it misses some.
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) annotations: Annotations,
     pub(crate) sinks: Sinks,
     pub(crate) forgetting: Option<Forgetting>,
+    /// None where tracks are not kept.
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) publishers: Publishers,
 }
 

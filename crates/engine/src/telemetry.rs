@@ -81,6 +81,26 @@ impl SnapshotDrop {
     }
 }
 
+/// Why some time of a camera's tracks is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TrackDrop {
+    /// Too much waited to be stored.
+    Busy,
+    /// It could not be stored.
+    Failed,
+}
+
+impl TrackDrop {
+    const ALL: [Self; 2] = [Self::Busy, Self::Failed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Why a port did not let somebody through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -154,6 +174,12 @@ pub(crate) struct Telemetry {
     handle: PrometheusHandle,
     cpu_seconds: Gauge,
     memory_bytes: Gauge,
+    /// Chunks of tracks that were not kept, by reason.
+    tracks_dropped: [Counter; TrackDrop::ALL.len()],
+    /// Boxes of tracks that came to be stored, those that were kept of them, and their bytes.
+    track_boxes: Counter,
+    track_points: Counter,
+    track_bytes: Counter,
     /// Events waiting to be stored.
     pub(crate) event_queue: Gauge,
     /// Messages on the bus's topics that are none of Omma's.
@@ -317,10 +343,21 @@ impl Telemetry {
             .build_recorder();
         describe(&recorder);
         let gauge = |name: &'static str| recorder.register_gauge(&Key::from_name(name), &METADATA);
+        let counter =
+            |name: &'static str| recorder.register_counter(&Key::from_name(name), &METADATA);
+        let tracks_dropped = TrackDrop::ALL.map(|reason| {
+            let labels = vec![Label::new("reason", reason.as_str())];
+            let key = Key::from_parts("omma_tracks_dropped_total", labels);
+            recorder.register_counter(&key, &METADATA)
+        });
         Arc::new(Self {
             handle: recorder.handle(),
             cpu_seconds: gauge("omma_process_cpu_seconds"),
             memory_bytes: gauge("omma_process_memory_bytes"),
+            tracks_dropped,
+            track_boxes: counter("omma_track_boxes_total"),
+            track_points: counter("omma_track_points_total"),
+            track_bytes: counter("omma_track_bytes_total"),
             event_queue: gauge("omma_event_queue_items"),
             detector_queue: gauge("omma_detector_queue_items"),
             looked_for_others: recorder
@@ -333,6 +370,18 @@ impl Telemetry {
                 .register_counter(&Key::from_name("omma_bus_foreign_messages_total"), &METADATA),
             recorder,
         })
+    }
+
+    /// Some time of a camera's tracks is not kept.
+    pub(crate) fn drop_tracks(&self, reason: TrackDrop) {
+        self.tracks_dropped[reason as usize].increment(1);
+    }
+
+    /// Tracks were stored: `points` of `boxes`, in `bytes`.
+    pub(crate) fn stored_tracks(&self, boxes: u64, points: u64, bytes: u64) {
+        self.track_boxes.increment(boxes);
+        self.track_points.increment(points);
+        self.track_bytes.increment(bytes);
     }
 
     /// What the connections to the bus have counted so far.
@@ -653,6 +702,10 @@ fn describe(recorder: &PrometheusRecorder) {
         "omma_node_foreign_events_total",
         "events left out, told by a process that had lost the camera",
     );
+    counter("omma_tracks_dropped_total", "minutes of a camera's tracks not kept, by reason");
+    counter("omma_track_boxes_total", "boxes of tracks that were to be kept");
+    counter("omma_track_points_total", "boxes of tracks that were kept; lines tell the others");
+    counter("omma_track_bytes_total", "bytes of tracks stored");
     gauge("omma_event_queue_items", None, "events waiting to be stored");
     gauge("omma_detector_queue_items", None, "pictures waiting for a detector");
     gauge("omma_process_cpu_seconds", Some(Unit::Seconds), "processor time used");

@@ -28,6 +28,7 @@ use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
 use crate::status::Totals;
 use crate::telemetry::Telemetry;
+use crate::tracks::Keeper;
 use crate::writer::{EventSender, Writer};
 
 /// How long the end waits for the index of recordings. What it misses, the next start finds.
@@ -94,6 +95,7 @@ impl Engine {
         let publishers = Publishers::new(topics.clone(), Arc::clone(&telemetry));
         let sinks = Sinks::new(store.clone(), messages.subscribe()).await?;
         let forgetting = Forgetting::start(sinks.clone(), overlay.file.events_keep);
+        let keeper = Keeper::start(store.clone(), Arc::clone(&telemetry), overlay.file.tracks_keep);
         let wanted = wanted_sinks(&overlay.file);
         let shared = Arc::new(Shared {
             cameras: RwLock::new(BTreeMap::new()),
@@ -113,6 +115,7 @@ impl Engine {
             annotations,
             sinks,
             forgetting,
+            keeper,
             publishers,
         });
         // Before the cameras: a new sink gets their first events.
@@ -166,6 +169,9 @@ impl Engine {
         }
         if let Some(cluster) = &self.shared.cluster {
             cluster.leave().await;
+        }
+        if let Some(keeper) = &self.shared.keeper {
+            keeper.stop().await;
         }
         self.shared.sinks.stop().await;
         self.shared.library.settle(SETTLE_WITHIN).await;

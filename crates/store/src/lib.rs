@@ -11,12 +11,15 @@
 //! - A sequence number that was handed out is never given to another event, not even after a
 //!   power cut: a reader that stands at number `n` has everything up to `n`.
 //! - Appending an event a second time changes nothing.
-//! - Counts stay when events are forgotten.
+//! - Counts stay when events are forgotten. Counts by hour and by day are the sums of those by
+//!   minute at the end of every transaction.
 //! - What [`Store::enqueue`] has accepted stays until it is acknowledged or buried, in order.
 //! - A sink's cursor moves only when it is told to, and only from where it stood.
 //! - Only the file's owner may read it: cameras' passwords are in it.
 
+mod backfill;
 mod changes;
+mod counts;
 mod error;
 mod group;
 mod outbox;
@@ -27,7 +30,10 @@ mod schema;
 mod segments;
 mod sinks;
 mod store;
+mod tracks;
+mod verdicts;
 
+pub use backfill::Backfill;
 pub use changes::CameraChange;
 pub use error::StoreError;
 pub use outbox::{DeadItem, MAX_DEAD, OutboxItem};
@@ -38,3 +44,5 @@ pub use query::{
 pub use segments::{NewSegment, Segment, SegmentQuery};
 pub use sinks::DeadEvent;
 pub use store::Store;
+pub use tracks::{NewTracks, StoredTracks, TrackVolume};
+pub use verdicts::{Interval, Precision, Verdict};

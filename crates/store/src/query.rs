@@ -53,6 +53,8 @@ pub struct EventQuery {
     pub after_seq: Option<i64>,
     /// With a lower sequence number.
     pub before_seq: Option<i64>,
+    /// Without those that were counted later, from stored tracks.
+    pub live_only: bool,
     /// At most so many: 1 to [`MAX_PAGE`].
     pub limit: u32,
     /// Which come first.
@@ -72,6 +74,7 @@ impl Default for EventQuery {
             to: None,
             after_seq: None,
             before_seq: None,
+            live_only: false,
             limit: 100,
             order: Order::Newest,
         }
@@ -97,15 +100,18 @@ pub enum Bucket {
     Hour,
     /// From midnight to midnight, UTC.
     Day,
+    /// From the first of a month to the first of the next, UTC.
+    Month,
 }
 
 impl Bucket {
-    /// Its length in minutes.
-    pub fn minutes(self) -> i64 {
+    /// Its length in minutes; none for months, which differ.
+    pub fn minutes(self) -> Option<i64> {
         match self {
-            Self::Minutes(minutes) => i64::from(minutes.get()),
-            Self::Hour => 60,
-            Self::Day => 24 * 60,
+            Self::Minutes(minutes) => Some(i64::from(minutes.get())),
+            Self::Hour => Some(60),
+            Self::Day => Some(24 * 60),
+            Self::Month => None,
         }
     }
 }
@@ -148,6 +154,8 @@ pub struct CountRow {
     pub class: Option<ClassName>,
     /// How often.
     pub count: u64,
+    /// How many of those were counted later, from stored tracks.
+    pub later: u64,
     /// Sum of the dwell times, for `zone_left`; else zero.
     pub dwell_total: Duration,
 }

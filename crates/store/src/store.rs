@@ -4,24 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use omma_types::{CameraId, ClassName, Event, EventId, EventKind, WallTime};
+use omma_types::{ClassName, Event, EventId, EventKind, WallTime};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
     SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Row as _, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Transaction};
 
+use crate::counts::count;
 use crate::group::Group;
 use crate::row::{
-    BadRow, COLUMNS, KindColumns, attributes_text, duration, path_bytes, read_camera,
-    read_direction, read_event, read_word, rect_bytes,
+    BadRow, COLUMNS, KindColumns, attributes_text, path_bytes, read_event, rect_bytes,
 };
-use crate::{
-    CountQuery, CountRow, EventPage, EventQuery, MAX_COUNT_ROWS, MAX_PAGE, Order, StoreError,
-    StoredEvent, private, schema,
-};
-
-const MICROS_A_MINUTE: i64 = 60_000_000;
+use crate::{EventPage, EventQuery, MAX_PAGE, Order, StoreError, StoredEvent, private, schema};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -167,7 +162,7 @@ impl Store {
         for event in events {
             numbers.push(match insert(&mut transaction, event).await? {
                 Some(seq) => {
-                    count(&mut transaction, event).await?;
+                    count(&mut transaction, event, 1).await?;
                     seq
                 }
                 None => {
@@ -231,32 +226,6 @@ impl Store {
         .map_err(|e| self.failed(&e))
     }
 
-    /// Counts, ordered by time, camera, rule, kind, direction and class. Spans in which
-    /// nothing happened have no row.
-    ///
-    /// # Errors
-    /// When the answer would have more than [`MAX_COUNT_ROWS`] rows, or the file can't be read.
-    pub async fn counts(&self, query: &CountQuery) -> Result<Vec<CountRow>, StoreError> {
-        let rows =
-            counts_sql(query).build().fetch_all(&self.reader).await.map_err(|e| self.failed(&e))?;
-        if rows.len() > MAX_COUNT_ROWS {
-            return Err(StoreError::Invalid(format!(
-                "more than {MAX_COUNT_ROWS} rows of counts; ask for a shorter time, a larger \
-                 bucket or one camera"
-            )));
-        }
-        rows.iter().map(read_count).collect::<Result<_, _>>().map_err(|e| self.bad(e))
-    }
-
-    /// The counts of `camera` for all time, as [`Self::counts`] without a bucket gives them.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub async fn totals(&self, camera: &CameraId) -> Result<Vec<CountRow>, StoreError> {
-        let query = CountQuery { cameras: vec![camera.clone()], ..CountQuery::default() };
-        self.counts(&query).await
-    }
-
     /// Forgets the events before `time`, a few thousand at once so that appending goes on in
     /// between. Counts stay; the file keeps its size and uses the space again. Returns how
     /// many went. An event that is appended again after it was forgotten counts again.
@@ -308,7 +277,7 @@ impl Store {
 }
 
 /// Adds `event` and returns its number, or `None` when it is already there.
-async fn insert(
+pub(crate) async fn insert(
     transaction: &mut Transaction<'static, Sqlite>,
     event: &Event,
 ) -> Result<Option<i64>, sqlx::Error> {
@@ -339,51 +308,6 @@ async fn insert(
     .await
 }
 
-/// Adds `event` to its minute and to the totals.
-async fn count(
-    transaction: &mut Transaction<'static, Sqlite>,
-    event: &Event,
-) -> Result<(), sqlx::Error> {
-    let Some(rule) = event.rule.as_deref() else { return Ok(()) };
-    let columns = KindColumns::of(&event.kind);
-    let direction = columns.direction.unwrap_or("");
-    let class = event.class.as_ref().map_or("", ClassName::as_str);
-    // A visit's dwell time is final when it ends; adding the one of `zone_dwelled` would
-    // count it twice.
-    let dwell = match event.kind {
-        EventKind::ZoneLeft { .. } => columns.dwell_us.unwrap_or(0),
-        _ => 0,
-    };
-    sqlx::query(
-        "INSERT INTO counts (camera, minute, rule, kind, direction, class, count, dwell_us) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7) \
-         ON CONFLICT DO UPDATE SET count = count + 1, dwell_us = dwell_us + excluded.dwell_us",
-    )
-    .bind(event.camera.as_str())
-    .bind(event.wall.as_micros().div_euclid(MICROS_A_MINUTE))
-    .bind(rule)
-    .bind(event.kind.as_str())
-    .bind(direction)
-    .bind(class)
-    .bind(dwell)
-    .execute(&mut **transaction)
-    .await?;
-    sqlx::query(
-        "INSERT INTO totals (camera, rule, kind, direction, class, count, dwell_us) \
-         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6) \
-         ON CONFLICT DO UPDATE SET count = count + 1, dwell_us = dwell_us + excluded.dwell_us",
-    )
-    .bind(event.camera.as_str())
-    .bind(rule)
-    .bind(event.kind.as_str())
-    .bind(direction)
-    .bind(class)
-    .bind(dwell)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
 /// The statement for `query`; asks for one row more than wanted, to know whether more match.
 fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new("SELECT ");
@@ -401,6 +325,11 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     }
     if let Some(score) = query.min_score {
         sql.push(" AND score >= ").push_bind(f64::from(score));
+    }
+    if query.live_only {
+        // What was counted later has attributes, nearly all else has none.
+        sql.push(" AND (attributes IS NULL OR attributes ->> ").push_bind(Event::COUNTED);
+        sql.push(" IS NOT ").push_bind(Event::LATER).push(")");
     }
     if let Some(from) = query.from {
         sql.push(" AND wall_us >= ").push_bind(from.as_micros());
@@ -422,54 +351,8 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     sql
 }
 
-/// The statement for `query`. Columns: span's first minute, camera, rule, kind, direction,
-/// class, count, dwell time.
-fn counts_sql(query: &CountQuery) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new("SELECT ");
-    match query.bucket {
-        // SQLite's remainder has the sign of the dividend: times before 1970 need the detour.
-        Some(bucket) => {
-            let minutes = bucket.minutes();
-            sql.push("minute - ((minute % ").push_bind(minutes);
-            sql.push(") + ").push_bind(minutes).push(") % ").push_bind(minutes);
-        }
-        None => _ = sql.push("NULL"),
-    }
-    sql.push(" AS span, camera, rule, kind, direction, class, sum(count), sum(dwell_us) FROM ");
-    let all_time = query.bucket.is_none() && query.from.is_none() && query.to.is_none();
-    sql.push(if all_time { "totals" } else { "counts" }).push(" WHERE true");
-    among(&mut sql, "camera", query.cameras.iter().map(|camera| camera.as_str().to_owned()));
-    if query.cameras.is_empty() && !all_time {
-        // The key begins with the camera: name them all, and the span of time can use it.
-        sql.push(" AND camera IN (SELECT DISTINCT camera FROM totals)");
-    }
-    if let Some(rule) = &query.rule {
-        sql.push(" AND rule = ").push_bind(rule.clone());
-    }
-    if let Some(class) = &query.class {
-        sql.push(" AND class = ").push_bind(class.as_str().to_owned());
-    }
-    if let Some(kind) = &query.kind {
-        sql.push(" AND kind = ").push_bind(kind.clone());
-    }
-    if let Some(direction) = query.direction {
-        sql.push(" AND direction = ").push_bind(direction.as_str());
-    }
-    if let Some(from) = query.from {
-        sql.push(" AND minute >= ").push_bind(from.as_micros().div_euclid(MICROS_A_MINUTE));
-    }
-    if let Some(to) = query.to {
-        let end = to.as_micros().saturating_add(MICROS_A_MINUTE - 1).div_euclid(MICROS_A_MINUTE);
-        sql.push(" AND minute < ").push_bind(end);
-    }
-    sql.push(" GROUP BY span, camera, rule, kind, direction, class");
-    sql.push(" ORDER BY span, camera, rule, kind, direction, class LIMIT ");
-    sql.push_bind(MAX_COUNT_ROWS as i64 + 1);
-    sql
-}
-
 /// Adds `AND column IN (values)`, unless there are none.
-fn among(
+pub(crate) fn among(
     sql: &mut QueryBuilder<Sqlite>,
     column: &str,
     values: impl ExactSizeIterator<Item = String>,
@@ -492,23 +375,6 @@ where
         list.push_bind(value);
     }
     sql.push(")");
-}
-
-fn read_count(row: &sqlx::sqlite::SqliteRow) -> Result<CountRow, BadRow> {
-    let direction: &str = row.try_get(4)?;
-    let class: &str = row.try_get(5)?;
-    let start = row.try_get::<Option<i64>, _>(0)?;
-    Ok(CountRow {
-        bucket_start: start
-            .map(|minute| WallTime::from_micros(minute.saturating_mul(MICROS_A_MINUTE))),
-        camera: read_camera(row.try_get(1)?)?,
-        rule: row.try_get(2)?,
-        kind: read_word(&EventKind::WORDS, row.try_get(3)?)?,
-        direction: (!direction.is_empty()).then(|| read_direction(direction)).transpose()?,
-        class: (!class.is_empty()).then(|| ClassName::new(class)),
-        count: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
-        dwell_total: duration(row.try_get(7)?),
-    })
 }
 
 /// A disk that is full makes SQLite itself take a transaction back; SQLx then goes on to

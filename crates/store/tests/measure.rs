@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use omma_store::{SegmentQuery, Store};
+use omma_store::{Bucket, CountQuery, SegmentQuery, Store};
 use omma_types::{CameraId, WallTime};
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -98,4 +98,54 @@ async fn a_million_segments_and_a_million_waiting() {
     let asked = Instant::now();
     let length = store.outbox_len("a").await.unwrap();
     println!("counting {length:?}: {:?}", asked.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "measures"]
+async fn counts_of_a_month_of_a_million_events() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = dir.path().join("omma.db");
+    Store::open(&path).await.unwrap().close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut connection = options.connect().await.unwrap();
+    // 20 cameras with two lines, both ways, over 30 days; each in a minute of its own.
+    sqlx::raw_sql(
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999999) \
+         INSERT OR IGNORE INTO counts \
+         (camera, minute, rule, kind, direction, class, count, dwell_us) \
+         SELECT 'cam' || (i % 20), i * 7919 % 43200, 'line' || (i / 20 % 2), 'line_crossed', \
+         CASE i / 40 % 2 WHEN 0 THEN 'forward' ELSE 'backward' END, 'person', 1, 0 FROM n; \
+         INSERT INTO totals SELECT camera, rule, kind, direction, class, sum(count), 0 \
+         FROM counts GROUP BY 1, 2, 3, 4, 5; \
+         INSERT INTO counts_by_hour SELECT camera, minute / 60 * 60, rule, kind, direction, class, \
+         sum(count), 0, 0 FROM counts GROUP BY 1, 2, 3, 4, 5, 6; \
+         INSERT INTO counts_by_day SELECT camera, minute / 1440 * 1440, rule, kind, direction, \
+         class, sum(count), 0, 0 FROM counts GROUP BY 1, 2, 3, 4, 5, 6;",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    let store = Store::open(&path).await.unwrap();
+    let at = |minute: i64| Some(WallTime::from_millis(minute * 60_000));
+    let cases = [
+        ("all time, one sum", None, None, None),
+        ("30 days from within an hour, one sum", at(17), at(43_180), None),
+        ("30 days by day", at(0), at(43_200), Some(Bucket::Day)),
+        ("30 days by hour", at(0), at(43_200), Some(Bucket::Hour)),
+        ("a day by hour", at(14_400), at(15_840), Some(Bucket::Hour)),
+        ("an hour by minute", at(14_400), at(14_460), "1".parse().ok().map(Bucket::Minutes)),
+        ("by month", at(0), at(43_200), Some(Bucket::Month)),
+    ];
+    for (name, from, to, bucket) in cases {
+        let query = CountQuery { from, to, bucket, ..CountQuery::default() };
+        let mut took = Vec::new();
+        let mut answer = Ok(0);
+        for _ in 0..5 {
+            let asked = Instant::now();
+            answer = store.counts(&query).await.map(|rows| rows.len()).map_err(|e| e.to_string());
+            took.push(asked.elapsed());
+        }
+        println!("{name}: {answer:?} rows, {:?} (first {:?})", took.iter().min(), took.first());
+    }
 }

@@ -322,6 +322,7 @@ async fn counts_by_bucket_direction_and_class() {
         direction: None,
         class: Some(ClassName::new("person")),
         count: 1,
+        later: 0,
         dwell_total: Duration::from_secs(90),
     };
     assert_eq!(rows, [expected]);

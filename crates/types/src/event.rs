@@ -122,3 +122,16 @@ pub struct Event {
     /// Anything more, by name.
     pub attributes: BTreeMap<String, String>,
 }
+
+impl Event {
+    /// The attribute that tells how an event was counted, where that was not live.
+    pub const COUNTED: &'static str = "counted";
+
+    /// Its value where a line or zone counted it later, from stored tracks.
+    pub const LATER: &'static str = "later";
+
+    /// Whether it was counted later, from stored tracks.
+    pub fn is_later(&self) -> bool {
+        self.attributes.get(Self::COUNTED).is_some_and(|how| how == Self::LATER)
+    }
+}

@@ -14,6 +14,7 @@ mod publication;
 mod recording;
 mod settings;
 mod sink;
+mod track;
 
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
 pub use annotation::{
@@ -37,6 +38,10 @@ pub use settings::{
 };
 pub use sink::{
     DeadEventDto, DeadQuery, ReplayDto, ReplayedDto, RevivedEventsDto, SinkDto, SinkErrorDto,
+};
+pub use track::{
+    BackfillQuestionDto, BackfilledDto, HeatMapDto, IntervalDto, PrecisionDto, PrecisionsDto,
+    PreviewDto, PreviewQuestionDto, TallyDto, VerdictDto, VerdictQuestionDto,
 };
 
 use serde::Serialize;

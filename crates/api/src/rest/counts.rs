@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
 use omma_store::CountQuery;
 use omma_types::ClassName;
 use serde::Deserialize;
@@ -31,9 +33,11 @@ pub(crate) struct CountParams {
     from: Option<String>,
     /// Before this time, rounded up to the minute: RFC 3339, or milliseconds since 1970.
     to: Option<String>,
-    /// Divided into spans: `minute`, `hour`, `day`, or a number with `m`, `h` or `d` like
+    /// Divided into spans: `minute`, `hour`, `day`, `month`, or a number with `m`, `h` or `d` like
     /// `5m`. Spans begin at multiples of their length since 1970 in UTC. Without it: one sum.
     bucket: Option<String>,
+    /// `json` or `csv`; without it, what `Accept` asks for.
+    format: Option<String>,
 }
 
 /// Counts by line or zone, direction, class and time
@@ -44,7 +48,10 @@ pub(crate) struct CountParams {
     get, path = "/api/v1/counts", operation_id = "list_counts", tag = "events",
     params(CountParams),
     responses(
-        (status = 200, description = "The counts", body = CountRowsDto),
+        (status = 200, description = "The counts", content(
+            (CountRowsDto = "application/json"),
+            (String = "text/csv"),
+        )),
         (status = 400, description = "A parameter makes no sense", body = ErrorBody),
         (status = 404, description = "No such camera", body = ErrorBody),
     )
@@ -52,7 +59,12 @@ pub(crate) struct CountParams {
 pub(crate) async fn list(
     State(app): State<App>,
     Params(params): Params<CountParams>,
-) -> ApiResult<Json<CountRowsDto>> {
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let is_csv = match params.format.as_deref() {
+        Some(format) => params::word("format", format, &["json", "csv"])? == "csv",
+        None => wants_csv(&headers),
+    };
     let (from, to) = params::span(params.from.as_deref(), params.to.as_deref())?;
     let query = CountQuery {
         cameras: params::cameras(&app.handle, params.cameras.as_deref()).await?,
@@ -65,5 +77,18 @@ pub(crate) async fn list(
         bucket: params.bucket.as_deref().map(params::bucket).transpose()?,
     };
     let rows = app.handle.store().counts(&query).await?;
-    Ok(Json(CountRowsDto { counts: rows.into_iter().map(CountRowDto::from).collect() }))
+    let rows = CountRowsDto { counts: rows.into_iter().map(CountRowDto::from).collect() };
+    if !is_csv {
+        return Ok(Json(rows).into_response());
+    }
+    let kind = (header::CONTENT_TYPE, "text/csv; charset=utf-8");
+    let name = (header::CONTENT_DISPOSITION, "attachment; filename=\"counts.csv\"");
+    Ok(([kind, name], rows.to_csv()).into_response())
+}
+
+/// Whether the first thing that the asker takes is a table.
+fn wants_csv(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let first = accept.and_then(|accept| accept.split([',', ';']).next());
+    first.is_some_and(|first| first.trim().eq_ignore_ascii_case("text/csv"))
 }

@@ -96,6 +96,7 @@ pub(crate) async fn list(
         to,
         after_seq: params.after_seq,
         before_seq: params.before_seq,
+        live_only: false,
         limit: within("limit", params.limit.unwrap_or(100), 1, MAX_PAGE)?,
         order,
     };
@@ -139,7 +140,7 @@ pub(crate) async fn get(
 }
 
 /// The event that the path names.
-async fn known(app: &App, id: &str) -> ApiResult<StoredEvent> {
+pub(crate) async fn known(app: &App, id: &str) -> ApiResult<StoredEvent> {
     let id: EventId = id.parse().map_err(|_not_an_id| {
         ApiError::invalid("not an event's id", "an id has 26 letters and digits (a ULID)")
     })?;

@@ -10,3 +10,5 @@ pub(crate) mod recordings;
 pub(crate) mod setup;
 pub(crate) mod sinks;
 pub(crate) mod system;
+pub(crate) mod tracks;
+pub(crate) mod verdicts;

@@ -10,4 +10,5 @@ mod secure;
 mod secure_grpc;
 mod server;
 mod setup;
+mod tracks;
 mod websocket;

@@ -134,6 +134,8 @@ fn general(config: &Config) -> Map<String, Value> {
     if let Some(keep) = config.events_keep {
         set("events", json!({ "keep": duration(keep) }));
     }
+    let keep = config.tracks_keep.map_or_else(|| "off".to_owned(), duration);
+    set("tracks", json!({ "keep": keep }));
     if let Some(annotations) = &config.annotations {
         let mut section = json!({
             "url": redact_url(annotations.url.reveal()),

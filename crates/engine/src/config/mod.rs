@@ -52,6 +52,8 @@ pub struct Config {
     pub recordings: RecordingsConfig,
     /// How long events are kept; for ever where nothing is said.
     pub events_keep: Option<Duration>,
+    /// How long it is kept where everybody went; none keeps nothing of it.
+    pub tracks_keep: Option<Duration>,
     /// Where annotations are delivered to.
     pub annotations: Option<AnnotationsConfig>,
     /// The bus between processes; none where everything is in this one.

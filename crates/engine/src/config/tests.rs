@@ -57,6 +57,7 @@ chrysalis: { insecure: true }
 auth: { tokens: [ { name: portal, token: 'sixteen letters!', scopes: [read, annotate] } ] }
 recordings: { min_free: 2GB }
 events: { keep: 90d }
+tracks: { keep: 14d }
 annotations: { url: 'https://h/in', secret: '${PASSWORD}', batch: 10 }
 cameras:
   a:
@@ -86,6 +87,7 @@ fn what_a_hub_needs_is_understood() {
     assert_eq!(config.recordings.dir, PathBuf::from("d/recordings"));
     assert_eq!(config.recordings.min_free, 2_000_000_000);
     assert_eq!(config.events_keep, Some(Duration::from_secs(90 * 86_400)));
+    assert_eq!(config.tracks_keep, Some(Duration::from_secs(14 * 86_400)));
     let annotations = config.annotations.as_ref().unwrap();
     assert_eq!((annotations.batch, annotations.interval), (10, Duration::from_millis(300)));
     let [camera] = config.cameras.as_slice() else { panic!("one camera") };
@@ -124,6 +126,9 @@ fn the_least_configuration_gets_defaults() {
     assert_eq!(config.http.address.to_string(), "127.0.0.1:8080");
     assert_eq!(config.data_dir, PathBuf::from("./omma-data"));
     assert!(config.cameras[0].detect.is_none());
+    assert_eq!(config.tracks_keep, Some(Duration::from_secs(30 * 86_400)));
+    let without = parse("version: 1\ntracks: { keep: off }\n").unwrap();
+    assert_eq!(without.tracks_keep, None);
 }
 
 /// Each mistake with the place and the words that its message must hold.

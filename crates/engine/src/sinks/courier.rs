@@ -164,6 +164,8 @@ impl Courier {
             before_seq: Some(newest + 1),
             limit: self.page(),
             order: Order::Oldest,
+            // Nobody is to be told today that somebody came in last week.
+            live_only: true,
             ..EventQuery::default()
         };
         let page = self.store.events(&query).await?;

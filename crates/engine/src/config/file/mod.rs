@@ -29,6 +29,7 @@ const DEFAULT_HTTP: SocketAddr = local(8080);
 const DEFAULT_GRPC: SocketAddr = local(50_001);
 const DEFAULT_CHRYSALIS: SocketAddr = local(8909);
 const DEFAULT_MIN_FREE: u64 = 1_000_000_000;
+const DEFAULT_TRACKS: Duration = Duration::from_hours(30 * 24);
 const DEFAULT_BATCH: usize = 299;
 const DEFAULT_INTERVAL: Duration = Duration::from_millis(300);
 
@@ -54,6 +55,8 @@ struct ConfigFile {
     recordings: RecordingsFile,
     #[serde(default)]
     events: EventsFile,
+    #[serde(default)]
+    tracks: TracksFile,
     annotations: Option<AnnotationsFile>,
     bus: Option<BusFile>,
     node: Option<NodeFile>,
@@ -121,6 +124,12 @@ struct RecordingsFile {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EventsFile {
+    keep: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TracksFile {
     keep: Option<Spanned<String>>,
 }
 
@@ -221,6 +230,11 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         tokens: check.tokens(&file.auth.tokens)?,
         recordings,
         events_keep: file.events.keep.as_ref().map(|keep| check.duration(keep)).transpose()?,
+        tracks_keep: match &file.tracks.keep {
+            None => Some(DEFAULT_TRACKS),
+            Some(keep) if keep.value == "off" => None,
+            Some(keep) => Some(check.duration(keep)?),
+        },
         annotations: file.annotations.as_ref().map(|a| check.annotations(a)).transpose()?,
         models,
         cameras,
