@@ -61,8 +61,8 @@ impl Browser {
         let (socket, _response) = client(url, stream).expect("a WebSocket");
         let browser = guard.0.take().expect("the browser");
         let mut page = Page { browser, socket, last: 0 };
-        page.call("Page.enable", json!({}));
-        page.call("Page.navigate", json!({ "url": address }));
+        page.call("Page.enable", &json!({}));
+        page.call("Page.navigate", &json!({ "url": address }));
         page.until("Page.loadEventFired");
         page
     }
@@ -77,14 +77,14 @@ impl Page {
         let expression = format!("(async () => {{ {script} }})()");
         let answer = self.call(
             "Runtime.evaluate",
-            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true }),
+            &json!({ "expression": expression, "awaitPromise": true, "returnByValue": true }),
         );
         let thrown = &answer["exceptionDetails"];
         assert!(thrown.is_null(), "the script throws: {thrown:#}");
         answer["result"]["value"].clone()
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.last += 1;
         let message = json!({ "id": self.last, "method": method, "params": params });
         self.socket.send(Message::text(message.to_string())).expect("the browser listens");

@@ -113,3 +113,96 @@ impl Film {
         packet.is_video() && !(JUMP.0..=JUMP.1).contains(&step)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use omma_media::{Source, SourceSpec, Stop};
+    use omma_testkit::ffmpeg;
+
+    use super::*;
+
+    /// A film of 30 pictures with a keyframe every 10 and sound, as a camera's parcels.
+    fn parcels(options: &str) -> Vec<Parcel> {
+        let dir = tempfile::tempdir().unwrap();
+        let sources = "-f lavfi -i testsrc=size=320x180:rate=10 -f lavfi -i sine";
+        let shape = "-t 3 -g 10 -sc_threshold 0";
+        ffmpeg(dir.path(), &format!("{sources} {options} {shape} film.mkv"));
+        let spec = SourceSpec::file(dir.path().join("film.mkv")).paced(false).with_audio(true);
+        let mut source = Source::open(&spec, &Stop::new()).unwrap();
+        let mut parcels = vec![Parcel::Stream(Arc::new(source.info().clone()))];
+        while let Ok(Some(packet)) = source.read() {
+            parcels.push(Parcel::Packet(packet));
+        }
+        parcels
+    }
+
+    const H264: &str = "-c:v libx264 -pix_fmt yuv420p -bf 0 -c:a aac";
+
+    /// What was announced, and the number of fragments of each film.
+    fn show(films: &mut Films, parcels: &[Parcel]) -> Vec<(FilmDto, usize)> {
+        let mut shown: Vec<(FilmDto, usize)> = Vec::new();
+        for reel in parcels.iter().flat_map(|parcel| films.take(parcel).unwrap()) {
+            match (reel, shown.last_mut()) {
+                (Reel::Begins(film), _) => shown.push((film, 0)),
+                (Reel::Part(bytes), Some((_, count))) => {
+                    let is_fragment = bytes.get(4..8) == Some(b"moof");
+                    assert_eq!(bytes.get(4..8) == Some(b"ftyp"), !is_fragment);
+                    *count += usize::from(is_fragment);
+                }
+                (Reel::Part(_), None) => panic!("a part of nothing"),
+            }
+        }
+        shown
+    }
+
+    fn pictures(parcels: &[Parcel]) -> Vec<usize> {
+        let is_picture = |parcel: &Parcel| matches!(parcel, Parcel::Packet(p) if p.is_video());
+        (0..parcels.len()).filter(|&at| is_picture(&parcels[at])).collect()
+    }
+
+    #[test]
+    fn every_picture_is_a_fragment_of_one_film_with_sound() {
+        let shown = show(&mut Films::default(), &parcels(H264));
+        let [(film, count)] = &shown[..] else { panic!("{shown:?}") };
+        assert_eq!((*count, film.missed), (30, 0));
+        assert!(film.mime.ends_with(",mp4a.40.2\""), "{}", film.mime);
+    }
+
+    #[test]
+    fn another_film_begins_at_the_next_keyframe_behind_a_gap() {
+        let mut parcels = parcels(H264);
+        let at = pictures(&parcels);
+        // Four of the first group were left out: its last three have nothing to build on.
+        parcels.splice(at[3]..at[7], [Parcel::Missed(4)]);
+        let shown = show(&mut Films::default(), &parcels);
+        let counts: Vec<_> = shown.iter().map(|(film, count)| (*count, film.missed)).collect();
+        assert_eq!(counts, [(3, 0), (20, 7)]);
+        let later = shown[1].0.media_ms - shown[0].0.media_ms;
+        assert!((later - 1000.0).abs() < 1.5, "{later}");
+        assert!((shown[1].0.wall_ms - shown[0].0.wall_ms - 1000).abs() < 3);
+    }
+
+    #[test]
+    fn another_film_begins_where_the_camera_s_clock_jumps() {
+        let mut parcels = parcels(H264);
+        let at = pictures(&parcels);
+        for parcel in &mut parcels[at[10]..] {
+            if let Parcel::Packet(packet) = parcel {
+                packet.pts = MediaTime::from_nanos(packet.pts.as_nanos() + 60_000_000_000);
+            }
+        }
+        let shown = show(&mut Films::default(), &parcels);
+        let counts: Vec<_> = shown.iter().map(|(_, count)| *count).collect();
+        assert_eq!(counts, [10, 20]);
+        assert!(shown[1].0.media_ms > 60_000.0);
+    }
+
+    #[test]
+    fn what_browsers_do_not_play_is_said() {
+        let parcels = parcels("-c:v mpeg4 -an");
+        let mut films = Films::default();
+        let error = parcels.iter().find_map(|parcel| films.take(parcel).err()).unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("mpeg4"), "{error}");
+    }
+}

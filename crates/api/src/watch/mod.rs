@@ -59,3 +59,35 @@ impl Drop for Seat {
         self.metrics.left();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use omma_engine::{Config, Engine, Models};
+    use omma_infer::Registry;
+    use omma_store::Store;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_so_many_may_look_and_a_seat_is_free_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::from_yaml("version: 1\n", "test.yaml", &|_| None).unwrap();
+        config.data_dir = dir.path().to_owned();
+        let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
+        let store = Store::in_memory().await.unwrap();
+        let engine = Engine::start(config, store, models).await.unwrap();
+        let handle = engine.handle();
+        let viewers = Viewers::new(2, handle.viewer_metrics("film"));
+        let (first, second) = (viewers.sit().ok().unwrap(), viewers.sit().ok().unwrap());
+        assert!(viewers.sit().is_err());
+        let metrics = handle.render_metrics();
+        assert!(metrics.contains("omma_viewers{way=\"film\"} 2\n"), "{metrics}");
+        assert!(metrics.contains("omma_viewer_refused_total{way=\"film\",reason=\"full\"} 1\n"));
+        drop(first);
+        let third = viewers.sit().ok().unwrap();
+        drop((second, third));
+        viewers.all_gone().await;
+        assert!(handle.render_metrics().contains("omma_viewers{way=\"film\"} 0\n"));
+        engine.stop().await;
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
-use omma_engine::ViewerRefusal;
+use omma_engine::{Parcel, ViewerDrop, ViewerRefusal};
 use omma_media::MediaError;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -60,6 +60,7 @@ pub(crate) async fn open(
     let mut parts = request.into_parts().0;
     let upgrade =
         WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|rejection| {
+            app.films.metrics.refuse(ViewerRefusal::Invalid);
             ApiError::invalid(rejection.body_text(), "open this address with a WebSocket client")
         })?;
     let seat = app.films.sit()?;
@@ -96,13 +97,7 @@ impl Projector {
                     Some(Err(_)) | None => return,
                 },
                 parcel = feed.next() => match parcel {
-                    Some(parcel) => match films.take(&parcel) {
-                        Ok(reels) => reels.into_iter().map(as_message).collect(),
-                        Err(error) => {
-                            self.seat.metrics.refuse(ViewerRefusal::Codec);
-                            refusal(&error)
-                        }
-                    },
+                    Some(parcel) => self.messages(&mut films, &parcel),
                     None => vec![close(close_code::NORMAL, "the camera is gone")],
                 },
                 _ = ping.tick() => {
@@ -118,6 +113,23 @@ impl Projector {
                 if !self.send(message).await {
                     return;
                 }
+            }
+        }
+    }
+
+    /// What this parcel makes the viewer hear.
+    fn messages(&self, films: &mut Films, parcel: &Parcel) -> Vec<Message> {
+        match films.take(parcel) {
+            Ok(reels) => {
+                let is_picture = matches!(parcel, Parcel::Packet(packet) if packet.is_video());
+                if is_picture && reels.is_empty() {
+                    self.seat.metrics.drop_packets(ViewerDrop::Unusable, 1);
+                }
+                reels.into_iter().map(as_message).collect()
+            }
+            Err(error) => {
+                self.seat.metrics.refuse(ViewerRefusal::Codec);
+                refusal(&error)
             }
         }
     }
