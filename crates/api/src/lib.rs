@@ -29,6 +29,7 @@ mod server;
 mod socket;
 mod status_page;
 mod tls;
+mod watch;
 
 use omma_types::Event;
 

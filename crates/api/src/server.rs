@@ -29,10 +29,14 @@ use crate::rest::{
     tracks, verdicts,
 };
 use crate::tls::{Protocol, Tls};
+use crate::watch::{Viewers, mse};
 use crate::{deepvision, live, redisedge, socket, status_page};
 
 /// WebSockets at a time.
 const MAX_SOCKETS: u32 = 128;
+
+/// Viewers of films at a time: a wall has one for each camera.
+const MAX_FILMS: u32 = 256;
 
 /// How long WebSockets have to end when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -49,6 +53,8 @@ pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) ending: Ending,
     pub(crate) sockets: Arc<Semaphore>,
+    /// Those who watch films over WebSockets.
+    pub(crate) films: Viewers,
     /// The API's own description, as JSON.
     pub(crate) openapi: Bytes,
 }
@@ -127,8 +133,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(footage_routes())
         .merge(sink_routes())
         .routes(routes!(socket::open))
-        .routes(routes!(live::live))
-        .routes(routes!(live::snapshot))
+        .merge(live_routes())
         .routes(routes!(system::metrics))
         .routes(routes!(system::healthz))
         .routes(routes!(system::readyz))
@@ -137,6 +142,13 @@ fn routes() -> OpenApiRouter<App> {
 }
 
 // Several functions, because the frame of one for all would be large.
+
+fn live_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(live::live))
+        .routes(routes!(live::snapshot))
+        .routes(routes!(mse::open))
+}
 
 fn camera_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -312,9 +324,10 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         handle: handle.clone(),
         ending: ending.clone(),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
+        films: Viewers::new(MAX_FILMS, handle.viewer_metrics("film")),
         openapi: openapi().into(),
     };
-    let sockets = Arc::clone(&app.sockets);
+    let (sockets, films) = (Arc::clone(&app.sockets), app.films.clone());
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
@@ -357,7 +370,11 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     end_streams.send_replace(true);
     while servers.join_next().await.is_some() {}
     // A WebSocket is no longer one of the connections: it has a permit of its own.
-    if timeout(GRACE, sockets.acquire_many(MAX_SOCKETS)).await.is_err() {
+    let all_ended = async {
+        drop(sockets.acquire_many(MAX_SOCKETS).await);
+        films.all_gone().await;
+    };
+    if timeout(GRACE, all_ended).await.is_err() {
         tracing::info!("some WebSockets did not end in time and are cut");
     }
 }

@@ -23,7 +23,7 @@ use crate::shared::Shared;
 use crate::sinks::SinkStatus;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
 use crate::stream::RingReport;
-use crate::telemetry::PortMetrics;
+use crate::telemetry::{PortMetrics, ViewerMetrics};
 use crate::{Config, EngineError};
 
 /// A way to a running engine.
@@ -208,6 +208,11 @@ impl Handle {
     /// Where a server counts what happens at the port that the configuration calls `name`.
     pub fn port_metrics(&self, name: &'static str) -> PortMetrics {
         self.shared.telemetry.port(name)
+    }
+
+    /// Where a server counts those who watch in the way called `way`.
+    pub fn viewer_metrics(&self, way: &'static str) -> ViewerMetrics {
+        self.shared.telemetry.viewers(way)
     }
 
     /// All metrics in Prometheus' text format.

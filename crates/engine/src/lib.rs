@@ -68,5 +68,5 @@ pub use status::{
     StreamStatus, Totals, ViewOptions, ZoneTotals,
 };
 pub use stream::RingReport;
-pub use telemetry::{PortMetrics, Refused};
+pub use telemetry::{PortMetrics, Refused, ViewerDrop, ViewerMetrics, ViewerRefusal};
 pub use topology::Engine;

@@ -168,6 +168,85 @@ impl PortMetrics {
     }
 }
 
+/// Why a viewer did not get a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ViewerDrop {
+    /// The viewer takes less than the camera gives; it goes on at a later keyframe.
+    Slow,
+    /// Pictures in front of the first keyframe, or what no film can hold.
+    Unusable,
+}
+
+impl ViewerDrop {
+    const ALL: [Self; 2] = [Self::Slow, Self::Unusable];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
+/// Why somebody who wanted to look was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ViewerRefusal {
+    /// Too many look already.
+    Full,
+    /// Browsers do not play the camera's codec.
+    Codec,
+    /// What was asked makes no sense.
+    Invalid,
+}
+
+impl ViewerRefusal {
+    const ALL: [Self; 3] = [Self::Full, Self::Codec, Self::Invalid];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Codec => "codec",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// The metrics of those who watch cameras in one way.
+#[derive(Clone)]
+pub struct ViewerMetrics {
+    viewers: Gauge,
+    bytes: Counter,
+    dropped: [Counter; ViewerDrop::ALL.len()],
+    refused: [Counter; ViewerRefusal::ALL.len()],
+}
+
+impl ViewerMetrics {
+    /// Somebody looks; call [`Self::left`] when he no longer does.
+    pub fn came(&self) {
+        self.viewers.increment(1.0);
+    }
+
+    /// Somebody no longer looks.
+    pub fn left(&self) {
+        self.viewers.decrement(1.0);
+    }
+
+    /// So many bytes of video were sent.
+    pub fn sent(&self, bytes: usize) {
+        self.bytes.increment(bytes as u64);
+    }
+
+    /// So many packets were not sent.
+    pub fn drop_packets(&self, reason: ViewerDrop, count: u64) {
+        self.dropped[reason as usize].increment(count);
+    }
+
+    /// Counts one who was turned away.
+    pub fn refuse(&self, reason: ViewerRefusal) {
+        self.refused[reason as usize].increment(1);
+    }
+}
+
 /// All metrics of one engine.
 pub(crate) struct Telemetry {
     recorder: PrometheusRecorder,
@@ -440,6 +519,25 @@ impl Telemetry {
         }
     }
 
+    /// Of those who watch in the way called `way`.
+    pub(crate) fn viewers(&self, way: &'static str) -> ViewerMetrics {
+        let key = |metric: &'static str, reason: Option<&'static str>| {
+            let mut labels = vec![Label::new("way", way)];
+            labels.extend(reason.map(|reason| Label::new("reason", reason)));
+            Key::from_parts(metric, labels)
+        };
+        let counter =
+            |metric, reason| self.recorder.register_counter(&key(metric, reason), &METADATA);
+        ViewerMetrics {
+            viewers: self.recorder.register_gauge(&key("omma_viewers", None), &METADATA),
+            bytes: counter("omma_viewer_sent_bytes_total", None),
+            dropped: ViewerDrop::ALL
+                .map(|r| counter("omma_viewer_dropped_packets_total", Some(r.as_str()))),
+            refused: ViewerRefusal::ALL
+                .map(|r| counter("omma_viewer_refused_total", Some(r.as_str()))),
+        }
+    }
+
     /// Of the annotations.
     pub(crate) fn annotations(&self) -> AnnotationMetrics {
         let counter =
@@ -654,6 +752,10 @@ fn describe(recorder: &PrometheusRecorder) {
     counter("omma_crossings_total", "crossings of a line since the start of the process");
     counter("omma_port_refused_total", "connections and requests not let through, by reason");
     gauge("omma_port_connections", None, "connections that stand now");
+    gauge("omma_viewers", None, "people and programs that watch a camera now");
+    counter("omma_viewer_sent_bytes_total", "bytes of video that went to viewers");
+    counter("omma_viewer_dropped_packets_total", "packets that a viewer missed, by reason");
+    counter("omma_viewer_refused_total", "viewers turned away, by reason");
     counter("omma_publish_frames_total", "pictures written in another system's format");
     counter("omma_publish_bytes_total", "bytes of these pictures");
     counter("omma_publish_analyses_total", "analyses written in another system's format");

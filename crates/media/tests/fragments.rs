@@ -293,3 +293,47 @@ fn a_length_that_is_known_beforehand_stands_in_the_head() {
     let found: f64 = ffprobe(&file, "-show_entries format=duration").parse().unwrap();
     assert!((found - 30.16).abs() < 0.1, "{found}");
 }
+
+/// The type that a browser is told says what `ffprobe` reads from the same film.
+#[test]
+fn the_type_is_what_ffprobe_finds_in_the_film() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, options, expected) in [
+        ("high", "-c:v libx264 -profile:v high -level 4.0 -pix_fmt yuv420p -c:a aac", "avc1.6400"),
+        ("main", "-c:v libx264 -profile:v main -level 3.1 -pix_fmt yuv420p -an", "avc1.4D40"),
+        (
+            "baseline",
+            "-c:v libx264 -profile:v baseline -level 3.0 -pix_fmt yuv420p -an",
+            "avc1.42C0",
+        ),
+        ("hevc", "-c:v libx265 -x265-params log-level=none -pix_fmt yuv420p -c:a aac", "hvc1.1.6"),
+        ("annexb", "-c:v libx264 -pix_fmt yuv420p -an -f mpegts", "avc1.6400"),
+    ] {
+        let file = format!("{name}.{}", if name == "annexb" { "ts" } else { "mp4" });
+        let sources = "-f lavfi -i testsrc=size=320x180:rate=10 -f lavfi -i sine";
+        ffmpeg(dir.path(), &format!("{sources} {options} -t 1 {file}"));
+        let (info, packets) = read(&dir.path().join(&file));
+        let muxer = FragmentMuxer::new(&info, None).unwrap();
+        let mime = muxer.mime().unwrap().to_owned();
+        let film = mux(&info, &packets).write(dir.path(), 1);
+        let level = ffprobe(&film, "-select_streams v:0 -show_entries stream=level");
+        let level: u8 = level.parse().unwrap();
+        let codecs = mime.strip_prefix("video/mp4; codecs=\"").unwrap().strip_suffix('"').unwrap();
+        let (picture, sound) = codecs.split_once(',').unwrap_or((codecs, ""));
+        assert!(picture.starts_with(expected), "{name}: {mime}");
+        let written = if name == "hevc" { format!(".L{level}") } else { format!("{level:02X}") };
+        assert!(picture.contains(&written), "{name}: {mime}, level {level}");
+        assert_eq!(sound, if info.audio.is_some() { "mp4a.40.2" } else { "" }, "{name}");
+    }
+}
+
+#[test]
+fn films_that_browsers_do_not_play_have_no_type() {
+    let dir = tempfile::tempdir().unwrap();
+    for (codec, file) in [("mpeg4", "a.mp4"), ("mjpeg -pix_fmt yuvj420p", "b.mkv")] {
+        let source = "-f lavfi -i testsrc=size=320x180:rate=10";
+        ffmpeg(dir.path(), &format!("{source} -c:v {codec} -t 1 {file}"));
+        let (info, _) = read(&dir.path().join(file));
+        assert_eq!(FragmentMuxer::new(&info, None).unwrap().mime(), None, "{codec}");
+    }
+}

@@ -37,6 +37,10 @@ impl Browser {
         Some(Self { program: found? })
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Opens the page at `address`, lets its scripts believe that `lives` has passed, and
     /// takes a picture. `dir` gets the profile and the files.
     ///

@@ -8,6 +8,7 @@ mod annotation;
 mod camera;
 mod count;
 mod event;
+mod film;
 mod message;
 mod node;
 mod publication;
@@ -27,6 +28,7 @@ pub use camera::{
 };
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
+pub use film::FilmDto;
 pub use message::MessageDto;
 pub use node::NodeDto;
 pub use publication::PublicationDto;

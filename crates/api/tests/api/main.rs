@@ -1,9 +1,11 @@
 //! The API of a running engine, asked over the network.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "says what was measured")]
 
 mod certificates;
 mod chrysalis;
+mod films;
 mod http;
 mod pages;
 mod secure;

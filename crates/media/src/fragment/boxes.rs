@@ -123,7 +123,11 @@ pub(super) fn set_duration(head: &mut [u8], duration: Duration) {
 const EDTS: usize = 8 + 28;
 
 /// The first box of this kind in a range: where it starts, and its size.
-fn find(bytes: &[u8], kind: [u8; 4], (mut at, end): (usize, usize)) -> Option<(usize, usize)> {
+pub(super) fn find(
+    bytes: &[u8],
+    kind: [u8; 4],
+    (mut at, end): (usize, usize),
+) -> Option<(usize, usize)> {
     while at < end {
         let head = bytes.get(at..at + 8)?;
         let size = u32::from_be_bytes(head.first_chunk().copied()?) as usize;

@@ -3,6 +3,7 @@
 //! it.
 
 mod boxes;
+mod mime;
 mod units;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ const PLAYED_SOUND: [&str; 4] = ["aac", "mp3", "opus", "flac"];
 pub struct FragmentMuxer {
     codec: &'static str,
     header: Vec<u8>,
+    mime: Option<String>,
     form: Form,
     times: VideoTimes,
     pictures: Pending,
@@ -69,6 +71,7 @@ impl FragmentMuxer {
         let header = boxes::with_edit_list(header, times.delay());
         Ok(Self {
             codec: info.codec,
+            mime: mime::of(&header),
             header,
             form: Form::of(&info.parameters),
             times,
@@ -108,6 +111,12 @@ impl FragmentMuxer {
             metadata.push(("com.apple.quicktime.creationdate", started.to_string()));
         }
         mp4_header(&tracks, &metadata)
+    }
+
+    /// The film's type with the exact codecs (RFC 6381), as a browser's `MediaSource` wants it;
+    /// none where browsers play the codec of no film.
+    pub fn mime(&self) -> Option<&str> {
+        self.mime.as_deref()
     }
 
     /// The head of the file (`ftyp` and `moov`), which comes first, once.
