@@ -2,8 +2,8 @@
 //!
 //! This crate exists so that what happened survives a restart, and can be asked for: by
 //! camera, rule, class and time, page by page, or as counts in buckets of time. It also holds
-//! the index of recordings, what waits to be delivered, and what was changed about cameras at
-//! run time. It knows SQLite and nothing of how any of it comes about.
+//! the index of recordings, what waits to be delivered, what was changed about cameras at run
+//! time, users with their sessions and tokens, and who did what. It knows SQLite and nothing of how any of it comes about.
 //!
 //! Invariants:
 //! - One [`Store::append`] is one transaction: its events, their sequence numbers and their
@@ -14,8 +14,10 @@
 //! - Counts stay when events are forgotten.
 //! - What [`Store::enqueue`] has accepted stays until it is acknowledged or buried, in order.
 //! - A sink's cursor moves only when it is told to, and only from where it stood.
+//! - There is always an administrator who is not disabled, once there is a user.
 //! - Only the file's owner may read it: cameras' passwords are in it.
 
+mod audit;
 mod changes;
 mod error;
 mod group;
@@ -25,9 +27,12 @@ mod query;
 mod row;
 mod schema;
 mod segments;
+mod sessions;
 mod sinks;
 mod store;
+mod users;
 
+pub use audit::{AuditEntry, AuditQuery, MAX_AUDIT, StoredAuditEntry};
 pub use changes::CameraChange;
 pub use error::StoreError;
 pub use outbox::{DeadItem, MAX_DEAD, OutboxItem};
@@ -36,5 +41,7 @@ pub use query::{
     StoredEvent,
 };
 pub use segments::{NewSegment, Segment, SegmentQuery};
+pub use sessions::{MAX_SESSIONS, MAX_TOKENS, NewSession, NewUserToken, Session, UserToken};
 pub use sinks::DeadEvent;
 pub use store::Store;
+pub use users::{Role, User, UserChange, UserSettings};
