@@ -1,5 +1,6 @@
 //! Questions and answers in JSON.
 
+pub(crate) mod accounts;
 pub(crate) mod annotations;
 pub(crate) mod cameras;
 pub(crate) mod counts;
@@ -10,3 +11,4 @@ pub(crate) mod recordings;
 pub(crate) mod setup;
 pub(crate) mod sinks;
 pub(crate) mod system;
+pub(crate) mod users;
