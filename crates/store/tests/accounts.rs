@@ -1,7 +1,5 @@
 //! Users, sessions, tokens and who did what.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use omma_store::{
