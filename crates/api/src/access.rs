@@ -4,6 +4,9 @@
 //! `Authorization: Basic` (RFC 7617), which a browser asks its user for and then sends with
 //! pictures and WebSockets too. gRPC's metadata `authorization` is the same header.
 //!
+//! Where there are accounts, a browser's session and the tokens that users have made are good
+//! too: see `accounts`. Without tokens and accounts everybody may do everything.
+//!
 //! Tokens are kept and compared as SHA-256 only, each comparison as long as any other. Wrong
 //! ones are slowed down by the address they come from; right ones never are, so a client with
 //! an old token can't shut out its neighbours behind the same proxy.
@@ -13,13 +16,18 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use omma_engine::Refused;
 use omma_engine::config::{Scope, TokenConfig};
-use sha2::{Digest as _, Sha256};
+use omma_store::{Role, StoreError};
+use omma_types::CameraId;
+use subtle::ConstantTimeEq as _;
 
+use crate::accounts::rules::{Cameras, Rule, camera_of};
+use crate::accounts::secret::digest;
+use crate::accounts::{Accounts, Caller, has_scope, session};
 use crate::port::Peer;
 
 /// Mistakes that cost nothing: somebody types.
@@ -55,6 +63,50 @@ impl Need {
     pub(crate) const ANNOTATE: Self = Self::AnyOf(&[Scope::Annotate]);
     /// To read metrics.
     pub(crate) const METRICS: Self = Self::AnyOf(&[Scope::Metrics, Scope::Read]);
+    /// To manage users.
+    pub(crate) const ADMIN: Self = Self::AnyOf(&[Scope::Admin]);
+
+    /// What users need where scopes of tokens need this, and cameras are not told apart.
+    pub(crate) const fn role(self) -> Role {
+        match self {
+            Self::Nothing => Role::Viewer,
+            Self::AnyOf(scopes) => match scopes {
+                [Scope::Read | Scope::Metrics, ..] => Role::Viewer,
+                [Scope::Control | Scope::Annotate, ..] => Role::Operator,
+                _ => Role::Admin,
+            },
+        }
+    }
+}
+
+/// A request, as far as it is about who may ask.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) peer: Option<Peer>,
+    /// What tokens need.
+    pub(crate) need: Need,
+    /// What users need.
+    pub(crate) rule: Rule,
+    /// A token for a single stream, where one is good.
+    pub(crate) stream_token: Option<&'a str>,
+    /// Whether sessions of browsers are good here.
+    pub(crate) browsers: bool,
+}
+
+/// How a refusal is told, in every interface's own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Say who you are.
+    Unknown,
+    /// You may not.
+    Denied,
+    /// There is no such thing for you.
+    NotThere,
+    /// It can't be told now.
+    Unavailable,
 }
 
 /// Why a request is not let through.
@@ -71,15 +123,57 @@ pub(crate) enum Refusal {
         /// What it would need.
         needed: &'static [Scope],
     },
+    /// A session or token has ended, or its user is kept out.
+    Ended,
+    /// A page that is none of ours sent a browser's session along.
+    ForeignPage,
+    /// The user may not do this.
+    MissingRole {
+        /// What the user is.
+        role: Role,
+        /// What it takes.
+        needed: Role,
+    },
+    /// The user may see only some cameras, and this is about all.
+    NotAllCameras,
+    /// There is no such camera for this user.
+    NoCamera,
+    /// The store could not say who this is.
+    Unavailable(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store could not say who somebody is");
+        Self::Unavailable(error.to_string())
+    }
 }
 
 impl Refusal {
-    /// Under which reason it is counted.
-    pub(crate) const fn reason(&self) -> Refused {
+    /// Under which reason it is counted; none where it is our fault.
+    pub(crate) const fn reason(&self) -> Option<Refused> {
         match self {
-            Self::NoToken => Refused::NoToken,
-            Self::WrongToken => Refused::WrongToken,
-            Self::MissingScope { .. } => Refused::MissingScope,
+            Self::NoToken => Some(Refused::NoToken),
+            Self::WrongToken | Self::Ended => Some(Refused::WrongToken),
+            Self::ForeignPage => Some(Refused::ForeignSite),
+            Self::MissingScope { .. }
+            | Self::MissingRole { .. }
+            | Self::NotAllCameras
+            | Self::NoCamera => Some(Refused::MissingScope),
+            Self::Unavailable(_) => None,
+        }
+    }
+
+    /// How it is told.
+    pub(crate) const fn telling(&self) -> Telling {
+        match self {
+            Self::NoToken | Self::WrongToken | Self::Ended => Telling::Unknown,
+            Self::MissingScope { .. }
+            | Self::MissingRole { .. }
+            | Self::ForeignPage
+            | Self::NotAllCameras => Telling::Denied,
+            Self::NoCamera => Telling::NotThere,
+            Self::Unavailable(_) => Telling::Unavailable,
         }
     }
 
@@ -93,6 +187,14 @@ impl Refusal {
                     needed.iter().map(|scope| format!("`{}`", scope.as_str())).collect();
                 format!("the token `{token}` does not have the scope {}", words.join(" or "))
             }
+            Self::Ended => "this session or token has ended".to_owned(),
+            Self::ForeignPage => "this was not sent by one of our pages".to_owned(),
+            Self::MissingRole { role, needed } => {
+                format!("this takes the role `{}`, not `{}`", needed.as_str(), role.as_str())
+            }
+            Self::NotAllCameras => "this is about all cameras, and you see only some".to_owned(),
+            Self::NoCamera => "there is no such camera".to_owned(),
+            Self::Unavailable(reason) => format!("it can't be said who you are: {reason}"),
         }
     }
 
@@ -104,6 +206,14 @@ impl Refusal {
             }
             Self::WrongToken => "use one of `auth.tokens` in the configuration",
             Self::MissingScope { .. } => "add the scope to the token in `auth.tokens`",
+            Self::Ended => "log in again, or make another token",
+            Self::ForeignPage => {
+                "send the `csrf` of `/api/v1/me` in the header `x-omma-csrf` with every change"
+            }
+            Self::MissingRole { .. } | Self::NotAllCameras | Self::NoCamera => {
+                "an administrator can give you more"
+            }
+            Self::Unavailable(_) => "see the log, and try again",
         }
     }
 }
@@ -129,29 +239,27 @@ impl Token {
     }
 }
 
-fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
-/// Compares without telling by its duration where the two differ.
-fn equal(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    let difference = a.iter().zip(b).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
-    difference == 0
-}
-
 /// Who may ask for what, now.
 pub(crate) struct Access {
     tokens: RwLock<Arc<[Token]>>,
     mistakes: Mutex<Mistakes>,
+    accounts: Option<Arc<Accounts>>,
 }
 
 impl Access {
-    /// Lets those in who have one of `tokens`; everybody, if there are none.
-    pub(crate) fn new(tokens: &[TokenConfig]) -> Self {
+    /// Lets those in who have one of `tokens`, and the users of `accounts`; everybody, if there
+    /// is neither.
+    pub(crate) fn new(tokens: &[TokenConfig], accounts: Option<Arc<Accounts>>) -> Self {
         Self {
             tokens: RwLock::new(tokens.iter().map(Token::new).collect()),
             mistakes: Mutex::new(Mistakes::default()),
+            accounts,
         }
+    }
+
+    /// The users, where there are accounts.
+    pub(crate) fn accounts(&self) -> Option<&Accounts> {
+        self.accounts.as_deref()
     }
 
     /// From now on, `tokens` are good, and no others.
@@ -160,16 +268,15 @@ impl Access {
             tokens.iter().map(Token::new).collect();
     }
 
-    /// Lets a request through or not. Refusing a wrong token takes its time.
-    pub(crate) async fn check(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<Peer>,
-        need: Need,
-    ) -> Result<(), Refusal> {
-        let Need::AnyOf(needed) = need else { return Ok(()) };
-        let outcome = self.decide(headers, needed);
-        if let (Err(Refusal::WrongToken), Some(peer)) = (&outcome, peer) {
+    /// Lets a request through or not, and says whose it is. Refusing a wrong token takes its
+    /// time.
+    pub(crate) async fn check(&self, ask: Ask<'_>) -> Result<Caller, Refusal> {
+        let Need::AnyOf(needed) = ask.need else { return Ok(Caller::anybody().only(Some(&[]))) };
+        let outcome = match &self.accounts {
+            Some(accounts) => self.of_accounts(accounts, ask, needed).await,
+            None => self.decide(ask.headers, needed),
+        };
+        if let (Err(Refusal::WrongToken), Some(peer)) = (&outcome, ask.peer) {
             let (count, wait) = {
                 let mut mistakes = self.mistakes.lock().unwrap_or_else(PoisonError::into_inner);
                 mistakes.made(peer.address.ip(), Instant::now())
@@ -182,27 +289,82 @@ impl Access {
         outcome
     }
 
-    fn decide(&self, headers: &HeaderMap, needed: &'static [Scope]) -> Result<(), Refusal> {
-        let tokens = Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner));
-        if tokens.is_empty() {
+    /// Who asks where there are accounts: nobody gets in without a token or a session.
+    async fn of_accounts(
+        &self,
+        accounts: &Accounts,
+        ask: Ask<'_>,
+        needed: &'static [Scope],
+    ) -> Result<Caller, Refusal> {
+        let cookie = if ask.browsers { session::sent(ask.headers) } else { None };
+        let caller = match (sent_token(ask.headers), ask.stream_token, cookie) {
+            (Ok(token), _, _) => {
+                if let Some(outcome) = self.of_config(&token, needed) {
+                    return outcome;
+                }
+                let found = accounts.of_token(&token).await?;
+                let (caller, scopes) = found.ok_or(Refusal::WrongToken)?;
+                if !has_scope(&scopes, needed) {
+                    return Err(Refusal::MissingScope { token: caller.name, needed });
+                }
+                caller
+            }
+            (Err(Refusal::NoToken), Some(token), _) => accounts.of_stream_token(token).await?,
+            (Err(Refusal::NoToken), None, Some(cookie)) => {
+                accounts.of_cookie(cookie, ask.method, ask.headers).await?
+            }
+            (Err(refusal), _, _) => return Err(refusal),
+        };
+        may(&caller, ask.rule, ask.path)?;
+        Ok(caller)
+    }
+
+    fn decide(&self, headers: &HeaderMap, needed: &'static [Scope]) -> Result<Caller, Refusal> {
+        if self.tokens.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
             // Whoever has got through the handshake, or is on this machine, may do everything:
             // a port that lets in others is not opened.
-            return Ok(());
+            return Ok(Caller::anybody());
         }
-        let sent = sent_token(headers)?;
-        let sent = digest(&sent);
+        self.of_config(&sent_token(headers)?, needed).unwrap_or(Err(Refusal::WrongToken))
+    }
+
+    /// What a token of the configuration may; none where it is no such token.
+    fn of_config(&self, sent: &str, needed: &'static [Scope]) -> Option<Result<Caller, Refusal>> {
+        let tokens = Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner));
+        let sent = digest(sent);
         let mut known = None;
         for token in tokens.iter() {
-            if equal(&token.digest, &sent) {
+            if bool::from(token.digest.ct_eq(&sent)) {
                 known = Some(token);
             }
         }
-        match known {
-            None => Err(Refusal::WrongToken),
-            Some(token) if token.allows(needed) => Ok(()),
-            Some(token) => Err(Refusal::MissingScope { token: token.name.clone(), needed }),
-        }
+        let token = known?;
+        Some(if token.allows(needed) {
+            Ok(Caller::config_token(&token.name))
+        } else {
+            Err(Refusal::MissingScope { token: token.name.clone(), needed })
+        })
     }
+}
+
+/// Whether `rule` lets `caller` ask for `path`.
+fn may(caller: &Caller, rule: Rule, path: &str) -> Result<(), Refusal> {
+    let camera: Option<CameraId> = camera_of(path);
+    let is_there = match (rule.cameras, &caller.cameras) {
+        (Cameras::Named, Some(cameras)) => camera.is_some_and(|name| cameras.contains(&name)),
+        _ => true,
+    };
+    // Before the role is looked at: what is not there can't be forbidden.
+    if !is_there {
+        return Err(Refusal::NoCamera);
+    }
+    if caller.role < rule.role {
+        return Err(Refusal::MissingRole { role: caller.role, needed: rule.role });
+    }
+    if rule.cameras == Cameras::All && caller.cameras.is_some() {
+        return Err(Refusal::NotAllCameras);
+    }
+    Ok(())
 }
 
 /// The token in the header `Authorization`.
@@ -262,7 +424,7 @@ fn wait(mistakes: u32) -> Duration {
 }
 
 /// One household has a whole /64 of IPv6 addresses (RFC 6177): they count as one.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
@@ -307,7 +469,7 @@ mod tests {
 
     fn decide(headers: &HeaderMap, need: Need) -> Result<(), Refusal> {
         let Need::AnyOf(needed) = need else { return Ok(()) };
-        Access::new(&tokens()).decide(headers, needed)
+        Access::new(&tokens(), None).decide(headers, needed).map(|_caller| ())
     }
 
     #[test]
@@ -355,11 +517,12 @@ mod tests {
 
     #[test]
     fn new_tokens_replace_the_old_ones_at_once() {
-        let access = Access::new(&[]);
-        assert_eq!(access.decide(&HeaderMap::new(), &[Scope::Control]), Ok(()));
+        let access = Access::new(&[], None);
+        let decide = |headers, needed| access.decide(&headers, needed).map(|_caller| ());
+        assert_eq!(decide(HeaderMap::new(), &[Scope::Control]), Ok(()));
         access.set_tokens(&tokens());
-        assert_eq!(access.decide(&HeaderMap::new(), &[Scope::Read]), Err(Refusal::NoToken));
-        assert_eq!(access.decide(&sends(&format!("Bearer {LOOK}")), &[Scope::Read]), Ok(()));
+        assert_eq!(decide(HeaderMap::new(), &[Scope::Read]), Err(Refusal::NoToken));
+        assert_eq!(decide(sends(&format!("Bearer {LOOK}")), &[Scope::Read]), Ok(()));
     }
 
     #[test]
@@ -403,12 +566,6 @@ mod tests {
                 prop_assert!(mistakes.by_address.len() <= MAX_ADDRESSES);
                 prop_assert!(mistakes.by_address.contains_key(&address));
             }
-        }
-
-        #[test]
-        fn digests_are_equal_only_to_themselves(a in any::<[u8; 32]>(), b in any::<[u8; 32]>()) {
-            prop_assert!(equal(&a, &a));
-            prop_assert_eq!(equal(&a, &b), a == b);
         }
 
         /// Whatever is sent: no panic, and nobody gets in without a token.

@@ -1,6 +1,7 @@
 //! Failures and how they are told: to whoever started the server, and to whoever asked it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,7 +11,7 @@ use omma_engine::{EngineError, FootageError};
 use omma_store::StoreError;
 use omma_types::{CameraId, ErrorKind};
 
-use crate::access::Refusal;
+use crate::access::{Refusal, Telling};
 use crate::dto::{ErrorBody, ErrorDetail};
 use crate::tls::TlsError;
 
@@ -51,7 +52,7 @@ pub enum ServeError {
     /// Everybody in the network would see all cameras.
     #[error(
         "other machines can reach {address} (`{section}.listen`), and nobody there would be asked \
-         who they are; set `auth.tokens` or `{section}.tls.client_ca`, or listen on 127.0.0.1, or \
+         who they are; set `auth.tokens`, `accounts: true` or `{section}.tls.client_ca`, or listen on 127.0.0.1, or \
          accept it with `{section}.insecure: true`{}",
         if *.section == "http" { " (`--insecure`)" } else { "" }
     )]
@@ -69,6 +70,9 @@ pub enum ServeError {
         /// Why.
         source: TlsError,
     },
+    /// The system gives no random numbers.
+    #[error("no random numbers can be had from the system, which accounts need")]
+    NoRandom,
     /// The listening socket broke.
     #[error("the HTTP server stopped: {0}")]
     Stopped(std::io::Error),
@@ -82,7 +86,7 @@ impl ServeError {
             Self::NotPermitted { .. } | Self::Unprotected { .. } => ErrorKind::Denied,
             Self::Tls { source, .. } => source.kind(),
             Self::Address { .. } => ErrorKind::Invalid,
-            Self::Stopped(_) => ErrorKind::Internal,
+            Self::NoRandom | Self::Stopped(_) => ErrorKind::Internal,
         }
     }
 
@@ -112,6 +116,8 @@ pub(crate) struct ApiError {
     kind: ErrorKind,
     message: String,
     hint: Option<String>,
+    /// After which it is worth trying again.
+    wait: Option<Duration>,
 }
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -124,6 +130,7 @@ impl ApiError {
             kind: ErrorKind::Invalid,
             message: message.into(),
             hint: Some(hint.into()),
+            wait: None,
         }
     }
 
@@ -134,6 +141,7 @@ impl ApiError {
             kind: ErrorKind::NotFound,
             message: message.into(),
             hint: Some(hint.into()),
+            wait: None,
         }
     }
 
@@ -151,7 +159,13 @@ impl ApiError {
 
     /// It can't be done now, but perhaps later.
     pub(crate) fn unavailable(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, kind, message: message.into(), hint: None }
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            kind,
+            message: message.into(),
+            hint: None,
+            wait: None,
+        }
     }
 
     /// A mistake of ours.
@@ -161,6 +175,7 @@ impl ApiError {
             kind: ErrorKind::Internal,
             message: message.into(),
             hint: None,
+            wait: None,
         }
     }
 
@@ -171,7 +186,26 @@ impl ApiError {
             kind: ErrorKind::Denied,
             message: message.into(),
             hint: Some(hint.into()),
+            wait: None,
         }
+    }
+
+    /// It has not been shown who asks.
+    pub(crate) fn unauthorized(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::denied(message, hint).with_status(StatusCode::UNAUTHORIZED)
+    }
+
+    /// It does not fit to what there is.
+    pub(crate) fn conflict(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::invalid(message, hint).with_status(StatusCode::CONFLICT)
+    }
+
+    /// Somebody asks too often.
+    pub(crate) fn too_many(message: impl Into<String>, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000);
+        let hint = format!("try again in {seconds} s");
+        let error = Self::denied(message, hint).with_status(StatusCode::TOO_MANY_REQUESTS);
+        Self { kind: ErrorKind::Busy, wait: Some(wait), ..error }
     }
 
     /// The same failure under another status.
@@ -193,7 +227,7 @@ impl From<StoreError> for ApiError {
             // The asker may not be the one who can do something about it.
             tracing::error!(%error, "the store could not answer");
         }
-        Self { status, kind, message: error.to_string(), hint: None }
+        Self { status, kind, message: error.to_string(), hint: None, wait: None }
     }
 }
 
@@ -218,7 +252,7 @@ impl From<EngineError> for ApiError {
             | EngineError::Rule { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, kind, message, hint: None }
+        Self { status, kind, message, hint: None, wait: None }
     }
 }
 
@@ -241,7 +275,7 @@ impl From<FootageError> for ApiError {
             Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
             None => (message, None),
         };
-        Self { status, kind, message, hint }
+        Self { status, kind, message, hint, wait: None }
     }
 }
 
@@ -264,11 +298,14 @@ impl From<AnnotationError> for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let status = match refusal {
-            Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
-            Refusal::MissingScope { .. } => StatusCode::FORBIDDEN,
+        let (status, kind) = match refusal.telling() {
+            Telling::Unknown => (StatusCode::UNAUTHORIZED, ErrorKind::Denied),
+            Telling::Denied => (StatusCode::FORBIDDEN, ErrorKind::Denied),
+            Telling::NotThere => (StatusCode::NOT_FOUND, ErrorKind::NotFound),
+            Telling::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Internal),
         };
-        Self::denied(refusal.message(), refusal.hint()).with_status(status)
+        let hint = Some(refusal.hint().to_owned());
+        Self { status, kind, message: refusal.message(), hint, wait: None }
     }
 }
 
@@ -277,6 +314,10 @@ impl IntoResponse for ApiError {
         let error =
             ErrorDetail { kind: self.kind.as_str(), message: self.message, hint: self.hint };
         let mut response = (self.status, Json(ErrorBody { error })).into_response();
+        if let Some(wait) = self.wait {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             for way in WAYS_IN {
                 response.headers_mut().append(header::WWW_AUTHENTICATE, way);

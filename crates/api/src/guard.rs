@@ -14,7 +14,9 @@ use axum::response::{IntoResponse as _, Response};
 use omma_engine::{PortMetrics, Refused};
 use omma_types::ErrorKind;
 
-use crate::access::{Access, Need, Refusal};
+use crate::access::{Access, Ask, Need, Refusal, Telling};
+use crate::accounts::rules::{self, Cameras, Rule, Trail, camera_of};
+use crate::accounts::{Audit, Caller};
 use crate::chrysalis::{self, Failure};
 use crate::error::{ApiError, ApiResult};
 use crate::port::{Peer, Port};
@@ -22,7 +24,15 @@ use crate::port::{Peer, Port};
 /// The longest that an answer may take to begin. A snapshot waits up to 5 s for its picture.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The section of the port that browsers log in to.
+const SESSIONS_AT: &str = "http";
+
+/// How programs can show who they are.
+const ONLY_BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"Omma\"");
+
 /// Status codes of gRPC.
+const GRPC_NOT_FOUND: &str = "5";
+const GRPC_UNAVAILABLE: &str = "14";
 const GRPC_PERMISSION_DENIED: &str = "7";
 const GRPC_UNAUTHENTICATED: &str = "16";
 
@@ -77,15 +87,83 @@ impl Guard {
         )
     }
 
-    /// Hands the request on if whoever sent it may ask this.
-    async fn check(&self, request: Request) -> Result<Request, Refusal> {
-        let need = (self.needs)(request.method(), request.uri().path());
-        let peer = request.extensions().get::<Peer>().copied();
-        let outcome = self.access.check(request.headers(), peer, need).await.map(|()| request);
-        if let Err(refusal) = &outcome {
-            self.metrics.refuse(refusal.reason());
+    /// Whether this is the port that browsers log in to. Cookies know no ports: those of the
+    /// others get them too, and must not take them.
+    fn has_sessions(&self) -> bool {
+        self.section == SESSIONS_AT
+    }
+
+    /// What the request asks of users.
+    fn rule(&self, request: &Request, need: Need) -> Rule {
+        if self.has_sessions() {
+            return rules::web(request.method(), request.uri().path());
         }
-        outcome
+        // These interfaces know no users' cameras: only those get in who may see all.
+        let (role, cameras, trail) = (need.role(), Cameras::All, Trail::None);
+        Rule { role, cameras, trail, stream: false }
+    }
+
+    /// Hands the request on if whoever sent it may ask this, and tells it who that is.
+    async fn check(&self, mut request: Request) -> Result<Request, Refusal> {
+        let need = (self.needs)(request.method(), request.uri().path());
+        // The page itself holds nothing; without it nobody could log in.
+        let is_page = self.has_sessions() && request.uri().path() == "/";
+        let need = match self.access.accounts() {
+            Some(_) if is_page => Need::Nothing,
+            _ => need,
+        };
+        let rule = self.rule(&request, need);
+        let stream_token = if rule.stream && self.access.accounts().is_some() {
+            take_stream_token(&mut request)
+        } else {
+            None
+        };
+        let outcome = self.access.check(Ask {
+            method: request.method(),
+            path: request.uri().path(),
+            headers: request.headers(),
+            peer: request.extensions().get::<Peer>().copied(),
+            need,
+            rule,
+            stream_token: stream_token.as_deref(),
+            browsers: self.has_sessions(),
+        });
+        match outcome.await {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                Ok(request)
+            }
+            Err(refusal) => {
+                if let Some(reason) = refusal.reason() {
+                    self.metrics.refuse(reason);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    /// What is to be written down of a request that is let through.
+    fn note(&self, request: &Request) -> Option<Note> {
+        self.access.accounts()?;
+        let path = request.uri().path();
+        let caller = request.extensions().get::<Caller>()?;
+        let trail = rules::web(request.method(), path).trail;
+        let target = match (trail, camera_of(path)) {
+            (Trail::None, _) => return None,
+            (Trail::Changed, _) => format!("{} {path}", request.method()),
+            (_, Some(camera)) => camera.as_str().to_owned(),
+            (_, None) => path.to_owned(),
+        };
+        let from = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
+        Some(Note { who: caller.name.clone(), trail, target, from })
+    }
+
+    /// Writes into the audit log what came of it.
+    fn write(&self, note: Option<Note>, status: StatusCode) {
+        let (Some(note), Some(accounts)) = (note, self.access.accounts()) else { return };
+        if !status.is_client_error() && !status.is_server_error() {
+            note.write(&accounts.audit);
+        }
     }
 
     /// What only browsers can be made to do against their user's will.
@@ -103,16 +181,60 @@ impl Guard {
     }
 }
 
+/// What is to be written into the audit log.
+struct Note {
+    who: String,
+    trail: Trail,
+    target: String,
+    from: Option<std::net::IpAddr>,
+}
+
+impl Note {
+    fn write(&self, audit: &Audit) {
+        let Self { who, trail, target, from } = self;
+        match trail {
+            Trail::None => {}
+            Trail::Watched => audit.note_watching(who, "watched", target, *from),
+            Trail::Exported => audit.note_watching(who, "exported", target, *from),
+            Trail::Changed => audit.note(who, "changed", target, *from),
+        }
+    }
+}
+
+/// Takes `token=` out of a request's address: nothing behind the guard sees or logs it.
+fn take_stream_token(request: &mut Request) -> Option<String> {
+    let query = request.uri().query()?;
+    let is_token = |pair: &&str| pair.starts_with("token=");
+    let token = query.split('&').find(is_token)?.strip_prefix("token=")?.to_owned();
+    let rest: Vec<&str> = query.split('&').filter(|pair| !is_token(pair)).collect();
+    let path = request.uri().path();
+    let address =
+        if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
+    // Made of parts of an address, it is one.
+    *request.uri_mut() = address.parse().ok()?;
+    Some(token)
+}
+
 /// What the routes of the web port need.
 pub(crate) fn web_needs(method: &Method, path: &str) -> Need {
     match path {
         // For what watches over processes: they say no more than whether it works.
         "/healthz" | "/readyz" => Need::Nothing,
         "/metrics" => Need::METRICS,
+        // How one gets in.
+        "/api/v1/login" | "/api/v1/setup" => Need::Nothing,
+        "/api/v1/audit" => Need::ADMIN,
+        _ if is_below(path, "/api/v1/users") => Need::ADMIN,
+        // It gives no more than what one may see anyway.
+        _ if *method == Method::POST && path.ends_with("/stream-token") => Need::READ,
         _ if *method == Method::GET || *method == Method::HEAD => Need::READ,
         "/api/v1/annotations" => Need::ANNOTATE,
         _ => Need::CONTROL,
     }
+}
+
+fn is_below(path: &str, place: &str) -> bool {
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What the pages of other systems need: they only show, whatever the method.
@@ -148,19 +270,30 @@ async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
         Err(error) => Err(error),
     };
     let mut response = match outcome {
-        Ok(request) => match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
-            Ok(response) => response,
-            Err(_elapsed) => {
-                let message = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
-                ApiError::unavailable(ErrorKind::Timeout, message).into_response()
-            }
-        },
+        Ok(request) => {
+            let note = guard.note(&request);
+            let response = answer(next.run(request)).await;
+            guard.write(note, response.status());
+            response
+        }
         Err(error) => error.into_response(),
     };
+    if guard.access.accounts().is_some() && response.status() == StatusCode::UNAUTHORIZED {
+        // A browser would ask for a password in a window of its own, over the page's.
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, ONLY_BEARER);
+    }
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
     response
+}
+
+/// What a handler answers, or that it took too long.
+async fn answer(handling: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(ANSWER_TIMEOUT, handling).await.unwrap_or_else(|_elapsed| {
+        let message = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+        ApiError::unavailable(ErrorKind::Timeout, message).into_response()
+    })
 }
 
 async fn guard_chrysalis(
@@ -191,9 +324,11 @@ async fn guard_grpc(State(guard): State<Arc<Guard>>, request: Request, next: Nex
 /// A refusal as gRPC wants it: a success of HTTP whose headers tell the failure ("gRPC over
 /// HTTP2", Trailers-Only).
 fn grpc_refusal(refusal: &Refusal) -> Response {
-    let code = match refusal {
-        Refusal::NoToken | Refusal::WrongToken => GRPC_UNAUTHENTICATED,
-        Refusal::MissingScope { .. } => GRPC_PERMISSION_DENIED,
+    let code = match refusal.telling() {
+        Telling::Unknown => GRPC_UNAUTHENTICATED,
+        Telling::Denied => GRPC_PERMISSION_DENIED,
+        Telling::NotThere => GRPC_NOT_FOUND,
+        Telling::Unavailable => GRPC_UNAVAILABLE,
     };
     let text = percent_encoded(&format!("{}: {}", refusal.message(), refusal.hint()));
     let mut response = Response::new(Body::empty());
@@ -313,6 +448,12 @@ mod tests {
             (Method::PUT, "/api/v1/cameras/door", Need::CONTROL),
             (Method::DELETE, "/api/v1/cameras/door", Need::CONTROL),
             (Method::OPTIONS, "/", Need::CONTROL),
+            (Method::POST, "/api/v1/login", Need::Nothing),
+            (Method::GET, "/api/v1/users", Need::ADMIN),
+            (Method::PUT, "/api/v1/users/anna", Need::ADMIN),
+            (Method::GET, "/api/v1/usersettings", Need::READ),
+            (Method::GET, "/api/v1/audit", Need::ADMIN),
+            (Method::POST, "/api/v1/cameras/door/stream-token", Need::READ),
         ] {
             assert_eq!(web_needs(&method, path), need, "{method} {path}");
         }
@@ -326,6 +467,21 @@ mod tests {
             ("", Need::READ),
         ] {
             assert_eq!(grpc_needs(&Method::POST, path), need, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_streams_token_goes_no_further_than_the_guard() {
+        for (address, token, left) in [
+            ("/a?token=t.1", Some("t.1"), "/a"),
+            ("/a?width=640&token=t&fps=5", Some("t"), "/a?width=640&fps=5"),
+            ("/a?mytoken=t", None, "/a?mytoken=t"),
+            ("/a?token=t&token=u", Some("t"), "/a"),
+            ("/a", None, "/a"),
+        ] {
+            let mut request = Request::builder().uri(address).body(Body::empty()).unwrap();
+            assert_eq!(take_stream_token(&mut request).as_deref(), token, "{address}");
+            assert_eq!(request.uri().to_string(), left);
         }
     }
 

@@ -13,6 +13,7 @@
 //! - Every answer that is no success is an [`dto::ErrorBody`] that says what to do.
 
 mod access;
+mod accounts;
 pub mod chrysalis;
 mod deepvision;
 pub mod dto;

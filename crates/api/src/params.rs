@@ -11,6 +11,7 @@ use omma_store::{Bucket, EventQuery};
 use omma_types::{CameraId, Direction, EventKind, WallTime};
 use serde::de::DeserializeOwned;
 
+use crate::accounts::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::server::App;
 
@@ -45,8 +46,10 @@ impl FromRequestParts<App> for Camera {
                     "a camera's name is made of A-Z a-z 0-9 _ -",
                 )
             })?;
-        let status = CameraId::new(&name).ok().and_then(|id| app.handle.camera(&id));
-        status.map(Self).ok_or_else(|| ApiError::no_camera(&name, &configured(&app.handle)))
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let id = CameraId::new(&name).ok().filter(|id| caller.may_see(id));
+        let status = id.and_then(|id| app.handle.camera(&id));
+        status.map(Self).ok_or_else(|| ApiError::no_camera(&name, &caller.known(&app.handle)))
     }
 }
 
@@ -88,8 +91,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// The names of all cameras.
-pub(crate) fn configured(handle: &Handle) -> Vec<CameraId> {
+/// The names of all cameras; whoever asks may not see all of them.
+pub(crate) fn all_cameras(handle: &Handle) -> Vec<CameraId> {
     handle.cameras().into_iter().map(|camera| camera.id).collect()
 }
 
@@ -99,12 +102,17 @@ fn parts(list: Option<&str>) -> impl Iterator<Item = &str> {
 }
 
 /// The cameras of a list like `door,yard`. Cameras that are no longer configured can be named
-/// as long as there are events of them.
-pub(crate) async fn cameras(handle: &Handle, list: Option<&str>) -> ApiResult<Vec<CameraId>> {
-    let known = configured(handle);
+/// as long as there are events of them. For a caller who may not see a camera there is none.
+pub(crate) async fn cameras(
+    handle: &Handle,
+    caller: &Caller,
+    list: Option<&str>,
+) -> ApiResult<Vec<CameraId>> {
+    let known = caller.known(handle);
     let mut cameras = Vec::new();
     for name in parts(list) {
-        let Ok(id) = CameraId::new(name) else { return Err(ApiError::no_camera(name, &known)) };
+        let id = CameraId::new(name).ok().filter(|id| caller.may_see(id));
+        let Some(id) = id else { return Err(ApiError::no_camera(name, &known)) };
         if !known.contains(&id) && !is_remembered(handle, &id).await? {
             return Err(ApiError::no_camera(name, &known));
         }

@@ -18,7 +18,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use omma_engine::config::{Listener, TlsConfig, TokenConfig};
-use omma_engine::{PortMetrics, Refused};
+use omma_engine::{Config, PortMetrics, Refused};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -72,6 +72,8 @@ const SPEAK_TLS: &str = "this port speaks TLS: ask https://, not http://\n";
 pub(crate) struct Peer {
     /// Its address. Where clients need a certificate, it has shown a good one.
     pub(crate) address: SocketAddr,
+    /// Whether nobody in between can read along.
+    pub(crate) encrypted: bool,
 }
 
 /// A port that is listened on. Nobody is answered before it is served.
@@ -88,10 +90,10 @@ impl Port {
     pub(crate) async fn open(
         name: &'static str,
         listener: &Listener,
-        tokens: &[TokenConfig],
+        config: &Config,
         protocol: Protocol,
     ) -> Result<Self, ServeError> {
-        check_protection(name, listener, tokens)?;
+        check_protection(name, listener, config)?;
         let tls = listener.tls.as_ref().map(|tls| Tls::load(tls, protocol)).transpose();
         let tls = tls.map_err(|source| ServeError::Tls { section: name, source })?.map(Arc::new);
         let socket = TcpListener::bind(listener.address).await;
@@ -167,13 +169,13 @@ impl Port {
 fn check_protection(
     section: &'static str,
     listener: &Listener,
-    tokens: &[TokenConfig],
+    config: &Config,
 ) -> Result<(), ServeError> {
     let address = listener.address;
     if address.ip().is_loopback() {
         return Ok(());
     }
-    if is_protected(listener, tokens) {
+    if is_protected(listener, &config.tokens) || config.accounts.is_some() {
         if listener.tls.is_none() {
             tracing::warn!(
                 port = section, %address,
@@ -236,7 +238,7 @@ impl Conversations {
     /// One connection from its first byte to its end.
     async fn begin(&self, mut stream: TcpStream, address: SocketAddr, ending: Ending) {
         let Some(tls) = &self.tls else {
-            return self.go_on(stream, Peer { address }, ending).await;
+            return self.go_on(stream, Peer { address, encrypted: false }, ending).await;
         };
         let handshake = async {
             let mut first = [0];
@@ -264,7 +266,7 @@ impl Conversations {
             }
         };
         match timeout(HANDSHAKE_TIMEOUT, handshake).await {
-            Ok(Some(stream)) => self.go_on(stream, Peer { address }, ending).await,
+            Ok(Some(stream)) => self.go_on(stream, Peer { address, encrypted: true }, ending).await,
             Ok(None) => {}
             Err(_elapsed) => {
                 tracing::debug!(port = self.name, peer = %address, "no handshake in time");

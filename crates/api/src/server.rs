@@ -9,24 +9,29 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
-use omma_engine::config::{DialectConfig, Listener, PublishConfig, TlsConfig};
+use futures_util::future::OptionFuture;
+use omma_engine::config::{DialectConfig, Listener, PublishConfig, Scope, TlsConfig, TokenConfig};
 use omma_engine::{Config, Handle};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Access;
+use crate::accounts::setup::{GOOD_FOR, SetupLink};
+use crate::accounts::{Accounts, Audit, audit};
 use crate::chrysalis::{self, Conf};
-use crate::error::ServeError;
+use crate::error::{ApiError, ServeError};
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::port::{Port, is_protected};
 use crate::rest::{
-    annotations, cameras, counts, events, nodes, publications, recordings, setup, sinks, system,
-    tracks, verdicts,
+    accounts, annotations, cameras, counts, events, nodes, publications, recordings, setup, sinks,
+    system, tracks, users, verdicts,
 };
 use crate::tls::{Protocol, Tls};
 use crate::watch::{Viewers, mse};
@@ -55,6 +60,8 @@ pub(crate) struct App {
     pub(crate) sockets: Arc<Semaphore>,
     /// Those who watch films over WebSockets.
     pub(crate) films: Viewers,
+    /// The users, where there are accounts.
+    pub(crate) accounts: Option<Arc<Accounts>>,
     /// The API's own description, as JSON.
     pub(crate) openapi: Bytes,
 }
@@ -95,6 +102,7 @@ impl Ending {
         (name = "nodes", description = "Processes that share the work"),
         (name = "publications", description = "How cameras reach other systems"),
         (name = "live", description = "Pictures for people"),
+        (name = "accounts", description = "Users, sessions, tokens, and who did what"),
         (name = "system", description = "For monitoring"),
     )
 )]
@@ -119,10 +127,22 @@ impl Modify for Security {
             "password",
             scheme(HttpAuthScheme::Basic, "The token as the password, under any name"),
         );
+        components.add_security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+                "omma_session",
+                "What `/api/v1/login` gives a browser; changes need the header `x-omma-csrf` too",
+            ))),
+        );
         let needs = |name: &str| SecurityRequirement::new::<_, _, String>(name, []);
         // Where no tokens are configured, nothing is needed.
-        api.security =
-            Some(vec![SecurityRequirement::default(), needs("token"), needs("password")]);
+        api.security = Some(
+            ["token", "password", "session"]
+                .map(needs)
+                .into_iter()
+                .chain([SecurityRequirement::default()])
+                .collect(),
+        );
     }
 }
 
@@ -132,6 +152,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(event_routes())
         .merge(footage_routes())
         .merge(sink_routes())
+        .merge(account_routes())
         .routes(routes!(socket::open))
         .merge(live_routes())
         .routes(routes!(system::metrics))
@@ -189,6 +210,22 @@ fn footage_routes() -> OpenApiRouter<App> {
         .routes(routes!(recordings::picture))
 }
 
+fn account_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(accounts::setup_state, accounts::set_up))
+        .routes(routes!(accounts::log_in))
+        .routes(routes!(accounts::log_out))
+        .routes(routes!(accounts::me))
+        .routes(routes!(accounts::change_password))
+        .routes(routes!(accounts::tokens, accounts::make_token))
+        .routes(routes!(accounts::remove_token))
+        .routes(routes!(accounts::stream_token))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::put, users::remove))
+        .routes(routes!(users::remove_token))
+        .routes(routes!(users::audit))
+}
+
 fn sink_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(publications::list))
@@ -237,7 +274,7 @@ impl DialectPage {
         for (at, entry) in config.publish.iter().enumerate() {
             let routes = Self::routes_of(&entry.dialect);
             if let (Some(listener), Some(routes)) = (&entry.page, routes) {
-                let port = Port::open("publish", listener, &config.tokens, Protocol::Http1).await?;
+                let port = Port::open("publish", listener, config, Protocol::Http1).await?;
                 tracing::info!(camera = %entry.camera, url = port.url(), "page is ready");
                 pages.push(Self { port, at, routes });
             }
@@ -255,6 +292,8 @@ pub struct Ports {
     pages: Vec<DialectPage>,
     conf: Conf,
     data_dir: PathBuf,
+    /// What the first administrator is made with, and its address; none without accounts.
+    link: Option<(SetupLink, String)>,
 }
 
 impl Ports {
@@ -264,24 +303,37 @@ impl Ports {
     /// When an address is in use, not allowed, not this machine's, or would show all cameras to
     /// everybody; when certificates can't be used. The text says what to do.
     pub async fn open(config: &Config) -> Result<Self, ServeError> {
-        let http = Port::open("http", &config.http, &config.tokens, Protocol::Http1).await?;
+        let http = Port::open("http", &config.http, config, Protocol::Http1).await?;
         let chrysalis = match &config.chrysalis {
             Some(listener) => {
-                Some(Port::open("chrysalis", listener, &config.tokens, Protocol::Http1).await?)
+                Some(Port::open("chrysalis", listener, config, Protocol::Http1).await?)
             }
             None => None,
         };
         let grpc = match &config.grpc {
             Some(grpc) => {
-                let (listener, tokens) = (&grpc.listener, &config.tokens);
-                let port = Port::open("grpc", listener, tokens, Protocol::Http2).await?;
+                let port = Port::open("grpc", &grpc.listener, config, Protocol::Http2).await?;
                 Some((port, grpc.strict))
             }
             None => None,
         };
         let pages = DialectPage::open_all(config).await?;
         let (conf, data_dir) = (Conf::default(), config.data_dir.clone());
-        Ok(Self { http, grpc, chrysalis, pages, conf, data_dir })
+        let link = match &config.accounts {
+            Some(_) => {
+                let (link, token) =
+                    SetupLink::new(Instant::now()).map_err(|_no_random| ServeError::NoRandom)?;
+                Some((link, format!("{}setup#{token}", http.url())))
+            }
+            None => None,
+        };
+        Ok(Self { http, grpc, chrysalis, pages, conf, data_dir, link })
+    }
+
+    /// The address with which the first administrator is made, once and for half an hour. It is
+    /// good only where [`serve`] finds no user and no token that could make one.
+    pub fn setup_link(&self) -> Option<&str> {
+        self.link.as_ref().map(|(_link, address)| address.as_str())
     }
 
     /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
@@ -319,8 +371,18 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let (end_streams, ending) = watch::channel(false);
     let ending = Ending::new(ending);
     let config = handle.config_file();
-    let access = Arc::new(Access::new(&config.tokens));
+    let Ports { http, grpc, chrysalis: chrysalis_port, pages, conf, data_dir, link } = ports;
+    let (users, noting) = match open_accounts(&handle, &config, link, &ending).await {
+        Ok(opened) => opened.unzip(),
+        Err(error) => {
+            // Nobody could be asked who they are: rather nothing at all.
+            tracing::error!(?error, "the accounts can't be used; nothing is served");
+            return shutdown.await;
+        }
+    };
+    let access = Arc::new(Access::new(&config.tokens, users.clone()));
     let app = App {
+        accounts: users,
         handle: handle.clone(),
         ending: ending.clone(),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
@@ -331,7 +393,6 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let mut renewals = Vec::new();
     let mut servers = JoinSet::new();
 
-    let Ports { http, grpc, chrysalis: chrysalis_port, pages, conf, data_dir } = ports;
     renewals.push(Renewal::new(&http, |config| Some(&config.http)));
     for DialectPage { port, at, routes } in pages {
         if let Some(entry) = config.publish.get(at).cloned() {
@@ -377,6 +438,34 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     if timeout(GRACE, all_ended).await.is_err() {
         tracing::info!("some WebSockets did not end in time and are cut");
     }
+    if let Some(Err(error)) = OptionFuture::from(noting).await {
+        tracing::error!(%error, "writing the audit log panicked");
+    }
+}
+
+/// The users, and the task that writes down what they do; none without accounts.
+async fn open_accounts(
+    handle: &Handle,
+    config: &Config,
+    link: Option<(SetupLink, String)>,
+    ending: &Ending,
+) -> Result<Option<(Arc<Accounts>, JoinHandle<()>)>, ApiError> {
+    let Some(wanted) = config.accounts.clone() else { return Ok(None) };
+    let store = handle.store().clone();
+    let can_manage = |token: &TokenConfig| token.scopes.contains(&Scope::Admin);
+    let is_needed = !store.has_users().await? && !config.tokens.iter().any(can_manage);
+    let link = link.filter(|_| is_needed).map(|(link, address)| {
+        tracing::warn!(
+            %address, good_for_min = GOOD_FOR.as_secs() / 60,
+            "there is no user yet: open this address to make the first administrator; it is good \
+             once"
+        );
+        link
+    });
+    let (audit, noted) = Audit::new();
+    let noting = audit::write(noted, store.clone(), wanted.audit_keep, ending.clone());
+    let accounts = Accounts::new(store, wanted, audit, link)?;
+    Ok(Some((Arc::new(accounts), tokio::spawn(noting))))
 }
 
 /// A port whose certificates and protection follow the configuration.
@@ -438,10 +527,12 @@ async fn renew(ports: Vec<Renewal>, access: &Access, handle: &Handle, mut known:
         if changed && config.tokens != known.tokens {
             let exposed = ports.iter().find(|port| port.needs_tokens(&config));
             match exposed {
-                Some(port) if config.tokens.is_empty() => tracing::error!(
-                    port = port.section,
-                    "without tokens this port would let in everybody; the last tokens go on"
-                ),
+                Some(port) if config.tokens.is_empty() && access.accounts().is_none() => {
+                    tracing::error!(
+                        port = port.section,
+                        "without tokens this port would let in everybody; the last tokens go on"
+                    )
+                }
                 _ => access.set_tokens(&config.tokens),
             }
         }

@@ -18,6 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::IntoParams;
 
+use crate::accounts::Caller;
 use crate::dto::{AnalysisDto, ErrorBody, EventDto, MessageDto};
 use crate::error::{ApiError, ApiResult};
 use crate::guard::check_origin;
@@ -46,8 +47,9 @@ pub(crate) struct SocketParams {
 
 /// What a client wants to hear, checked.
 struct Wishes {
-    /// Empty: all.
+    /// Empty: all that the client may see.
     cameras: HashSet<CameraId>,
+    caller: Caller,
     analyses: bool,
     events: bool,
     /// Knows which events have pictures.
@@ -57,7 +59,10 @@ struct Wishes {
 impl Wishes {
     /// The message for this client; none when it is not interested.
     fn message(&self, news: &News) -> Option<MessageDto> {
-        let wants = |camera| self.cameras.is_empty() || self.cameras.contains(camera);
+        let wants = |camera| {
+            self.caller.may_see(camera)
+                && (self.cameras.is_empty() || self.cameras.contains(camera))
+        };
         match news {
             News::Analysis(analysis) if self.analyses && wants(&analysis.camera) => {
                 Some(MessageDto::Analysis { analysis: AnalysisDto::from(&**analysis) })
@@ -91,15 +96,17 @@ impl Wishes {
 )]
 pub(crate) async fn open(
     State(app): State<App>,
+    caller: Caller,
     Params(params): Params<SocketParams>,
     request: Request,
 ) -> ApiResult<Response> {
     check_origin(request.headers())?;
     let kinds = params::words("kinds", params.kinds.as_deref(), &["analysis", "event"])?;
     let wants = |kind: &str| kinds.is_empty() || kinds.iter().any(|k| k == kind);
-    let cameras = params::cameras(&app.handle, params.cameras.as_deref()).await?;
+    let cameras = params::cameras(&app.handle, &caller, params.cameras.as_deref()).await?;
     let wishes = Wishes {
         cameras: cameras.into_iter().collect(),
+        caller,
         analyses: wants("analysis"),
         events: wants("event"),
         pictured: {
@@ -244,6 +251,7 @@ mod tests {
     fn clients_hear_what_they_asked_for() {
         let wishes = |names: &[&str], analyses, events| Wishes {
             cameras: names.iter().map(|name| CameraId::new(name).unwrap()).collect(),
+            caller: Caller::anybody(),
             analyses,
             events,
             pictured: Box::new(|_| false),
@@ -253,6 +261,12 @@ mod tests {
         assert!(wishes(&["yard"], true, true).message(&event(1)).is_none());
         assert!(wishes(&[], false, true).message(&analysis()).is_none());
         assert!(wishes(&[], true, false).message(&event(1)).is_none());
+        // Whatever is wished for, what may not be seen is not told.
+        for names in [&[][..], &["door"]] {
+            let limited = Caller::anybody().only(Some(&[CameraId::new("yard").unwrap()]));
+            let wishes = Wishes { caller: limited, ..wishes(names, true, true) };
+            assert!(wishes.message(&event(1)).is_none() && wishes.message(&analysis()).is_none());
+        }
     }
 
     /// The backlog holds 4, 10 are sent before the client is listened to: 6 are lost, and
@@ -271,6 +285,7 @@ mod tests {
             upgrade.on_upgrade(async move |socket| {
                 let wishes = Wishes {
                     cameras: HashSet::new(),
+                    caller: Caller::anybody(),
                     analyses: true,
                     events: true,
                     pictured: Box::new(|_| false),

@@ -2,8 +2,8 @@
 //!
 //! This crate exists so that what happened survives a restart, and can be asked for: by
 //! camera, rule, class and time, page by page, or as counts in buckets of time. It also holds
-//! the index of recordings, what waits to be delivered, and what was changed about cameras at
-//! run time. It knows SQLite and nothing of how any of it comes about.
+//! the index of recordings, what waits to be delivered, what was changed about cameras at run
+//! time, users with their sessions and tokens, and who did what. It knows SQLite and nothing of how any of it comes about.
 //!
 //! Invariants:
 //! - One [`Store::append`] is one transaction: its events, their sequence numbers and their
@@ -15,8 +15,10 @@
 //!   minute at the end of every transaction.
 //! - What [`Store::enqueue`] has accepted stays until it is acknowledged or buried, in order.
 //! - A sink's cursor moves only when it is told to, and only from where it stood.
+//! - There is always an administrator who is not disabled, once there is a user.
 //! - Only the file's owner may read it: cameras' passwords are in it.
 
+mod audit;
 mod backfill;
 mod changes;
 mod counts;
@@ -28,11 +30,14 @@ mod query;
 mod row;
 mod schema;
 mod segments;
+mod sessions;
 mod sinks;
 mod store;
 mod tracks;
+mod users;
 mod verdicts;
 
+pub use audit::{AuditEntry, AuditQuery, MAX_AUDIT, StoredAuditEntry};
 pub use backfill::Backfill;
 pub use changes::CameraChange;
 pub use error::StoreError;
@@ -42,7 +47,9 @@ pub use query::{
     StoredEvent,
 };
 pub use segments::{NewSegment, Segment, SegmentQuery};
+pub use sessions::{MAX_SESSIONS, MAX_TOKENS, NewSession, NewUserToken, Session, UserToken};
 pub use sinks::DeadEvent;
 pub use store::Store;
 pub use tracks::{NewTracks, StoredTracks, TrackVolume};
+pub use users::{Role, User, UserChange, UserSettings};
 pub use verdicts::{Interval, Precision, Verdict};

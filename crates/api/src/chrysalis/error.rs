@@ -10,7 +10,7 @@ use omma_types::{CameraId, ErrorKind, redact_text};
 use serde::de::DeserializeOwned;
 
 use super::dto::FailureDto;
-use crate::access::Refusal;
+use crate::access::{Refusal, Telling};
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -48,9 +48,11 @@ impl Failure {
 
     /// Whoever asks may not.
     pub(crate) fn of_guard(refusal: &Refusal) -> Self {
-        let status = match refusal {
-            Refusal::NoToken | Refusal::WrongToken => StatusCode::UNAUTHORIZED,
-            Refusal::MissingScope { .. } => StatusCode::FORBIDDEN,
+        let status = match refusal.telling() {
+            Telling::Unknown => StatusCode::UNAUTHORIZED,
+            Telling::Denied => StatusCode::FORBIDDEN,
+            Telling::NotThere => StatusCode::NOT_FOUND,
+            Telling::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, format!("{}: {}", refusal.message(), refusal.hint()))
     }

@@ -16,7 +16,7 @@ use super::dto::{
 };
 use super::error::{Answer, Body, Failure};
 use super::state::DockerState;
-use crate::params::configured;
+use crate::params::all_cameras;
 
 /// So many changes of state are told as a camera's log.
 const LOG_LINES: u32 = 100;
@@ -137,7 +137,7 @@ pub(super) async fn upgrade(Body(_process): Body<serde_json::Map<String, Value>>
 
 fn known(proxy: &Proxy, name: &str, unknown: StatusCode) -> Answer<CameraStatus> {
     let camera = CameraId::new(name).ok().and_then(|id| proxy.handle.camera(&id));
-    camera.ok_or_else(|| Failure::no_camera(unknown, name, &configured(&proxy.handle)))
+    camera.ok_or_else(|| Failure::no_camera(unknown, name, &all_cameras(&proxy.handle)))
 }
 
 async fn process(proxy: &Proxy, camera: CameraStatus) -> Answer<StreamProcessDto> {

@@ -3,6 +3,7 @@
 //! Every moment comes twice, as RFC 3339 text in UTC for people and as milliseconds since
 //! 1970 for programs. Positions are fractions of the picture: x runs right, y runs down.
 
+mod account;
 mod analysis;
 mod annotation;
 mod camera;
@@ -17,6 +18,11 @@ mod settings;
 mod sink;
 mod track;
 
+pub use account::{
+    AuditEntryDto, AuditPageDto, AuditParams, LoginDto, MadeTokenDto, MeDto, NewStreamTokenDto,
+    NewUserDto, NewUserTokenDto, PasswordChangeDto, SetupDto, SetupStateDto, StreamTokenDto,
+    UserChangeDto, UserDto, UserTokenDto, UserTokensDto, UsersDto,
+};
 pub use analysis::{AnalysisDto, BoxDto, DetectionDto, FrameDto, TrackDto};
 pub use annotation::{
     AcceptedAnnotationDto, AcceptedAnnotationsDto, AnnotationBoxDto, AnnotationDto, AnnotationsDto,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
+use crate::accounts::Caller;
 use crate::dto::{AnalysisDto, CameraDto, CamerasDto, CountsDto, ErrorBody};
 use crate::error::{ApiError, ApiResult};
 use crate::params::Camera;
@@ -13,8 +14,8 @@ use crate::server::App;
     get, path = "/api/v1/cameras", operation_id = "list_cameras", tag = "cameras",
     responses((status = 200, description = "All cameras by name", body = CamerasDto))
 )]
-pub(crate) async fn list(State(app): State<App>) -> Json<CamerasDto> {
-    let cameras = app.handle.cameras().into_iter();
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Json<CamerasDto> {
+    let cameras = app.handle.cameras().into_iter().filter(|camera| caller.may_see(&camera.id));
     Json(CamerasDto { cameras: cameras.map(|c| CameraDto::new(c, &app.handle)).collect() })
 }
 

@@ -9,6 +9,7 @@ use omma_types::ClassName;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::accounts::Caller;
 use crate::dto::{CountRowDto, CountRowsDto, ErrorBody};
 use crate::error::ApiResult;
 use crate::params::{self, Params};
@@ -58,6 +59,7 @@ pub(crate) struct CountParams {
 )]
 pub(crate) async fn list(
     State(app): State<App>,
+    caller: Caller,
     Params(params): Params<CountParams>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
@@ -66,8 +68,12 @@ pub(crate) async fn list(
         None => wants_csv(&headers),
     };
     let (from, to) = params::span(params.from.as_deref(), params.to.as_deref())?;
+    let cameras = params::cameras(&app.handle, &caller, params.cameras.as_deref()).await?;
+    let Some(cameras) = caller.among(cameras) else {
+        return Ok(Json(CountRowsDto { counts: Vec::new() }));
+    };
     let query = CountQuery {
-        cameras: params::cameras(&app.handle, params.cameras.as_deref()).await?,
+        cameras,
         rule: params.rule,
         class: params.class.as_deref().map(ClassName::new),
         kind: params.kind.as_deref().map(params::kind).transpose()?,

@@ -12,6 +12,7 @@ use omma_types::{CameraId, ClassName, EventId, EventKind, TrackId, WallTime};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::accounts::Caller;
 use crate::dto::{ErrorBody, EventDto, EventPageDto};
 use crate::error::{ApiError, ApiResult};
 use crate::footage::{self, Film};
@@ -72,6 +73,7 @@ pub(crate) struct EventParams {
 )]
 pub(crate) async fn list(
     State(app): State<App>,
+    caller: Caller,
     Params(params): Params<EventParams>,
 ) -> ApiResult<Json<EventPageDto>> {
     let order = match params.order.as_deref() {
@@ -82,8 +84,12 @@ pub(crate) async fn list(
         },
     };
     let (from, to) = params::span(params.from.as_deref(), params.to.as_deref())?;
+    let cameras = params::cameras(&app.handle, &caller, params.cameras.as_deref()).await?;
+    let Some(cameras) = caller.among(cameras) else {
+        return Ok(Json(EventPageDto { events: Vec::new(), next: None }));
+    };
     let query = EventQuery {
-        cameras: params::cameras(&app.handle, params.cameras.as_deref()).await?,
+        cameras,
         kinds: params::words("kinds", params.kinds.as_deref(), &EventKind::WORDS)?,
         rule: params.rule,
         class: params.class.as_deref().map(ClassName::new),
@@ -133,14 +139,15 @@ async fn with_links(handle: &Handle, events: Vec<StoredEvent>) -> ApiResult<Vec<
 )]
 pub(crate) async fn get(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<EventDto>> {
-    let mut linked = with_links(&app.handle, vec![known(&app, &id).await?]).await?;
+    let mut linked = with_links(&app.handle, vec![known(&app, &caller, &id).await?]).await?;
     linked.pop().map(Json).ok_or_else(|| ApiError::internal("an event was lost on its way"))
 }
 
-/// The event that the path names.
-pub(crate) async fn known(app: &App, id: &str) -> ApiResult<StoredEvent> {
+/// The event that the path names, if the caller may see its camera.
+pub(crate) async fn known(app: &App, caller: &Caller, id: &str) -> ApiResult<StoredEvent> {
     let id: EventId = id.parse().map_err(|_not_an_id| {
         ApiError::invalid("not an event's id", "an id has 26 letters and digits (a ULID)")
     })?;
@@ -148,7 +155,8 @@ pub(crate) async fn known(app: &App, id: &str) -> ApiResult<StoredEvent> {
         let hint = "it was never there, or is old and was forgotten";
         ApiError::not_found(format!("there is no event {id}"), hint)
     };
-    app.handle.store().event(id).await?.ok_or_else(none)
+    let found = app.handle.store().event(id).await?;
+    found.filter(|stored| caller.may_see(&stored.event.camera)).ok_or_else(none)
 }
 
 /// The footage around an event
@@ -171,10 +179,11 @@ pub(crate) async fn known(app: &App, id: &str) -> ApiResult<StoredEvent> {
 )]
 pub(crate) async fn clip(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let event = known(&app, &id).await?.event;
+    let event = known(&app, &caller, &id).await?.event;
     let config = app.handle.config().await;
     let record = config.camera(&event.camera).and_then(|camera| camera.record.clone());
     let (before, after) = record.map_or((BEFORE, AFTER), |record| (record.before, record.after));
@@ -200,9 +209,10 @@ pub(crate) async fn clip(
 )]
 pub(crate) async fn snapshot(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Response> {
-    let event = known(&app, &id).await?.event;
+    let event = known(&app, &caller, &id).await?.event;
     match app.handle.event_snapshot(&event).await? {
         Some(bytes) => Ok(footage::picture(bytes, None)),
         None => Err(ApiError::not_found(

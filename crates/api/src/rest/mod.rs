@@ -1,5 +1,6 @@
 //! Questions and answers in JSON.
 
+pub(crate) mod accounts;
 pub(crate) mod annotations;
 pub(crate) mod cameras;
 pub(crate) mod counts;
@@ -11,4 +12,5 @@ pub(crate) mod setup;
 pub(crate) mod sinks;
 pub(crate) mod system;
 pub(crate) mod tracks;
+pub(crate) mod users;
 pub(crate) mod verdicts;

@@ -13,10 +13,11 @@ use omma_types::{CameraId, Clock as _, SystemClock, WallTime};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::accounts::Caller;
 use crate::dto::{ErrorBody, HistoryDto, RecordingsDto};
 use crate::error::{ApiError, ApiResult};
 use crate::footage::{self, Film};
-use crate::params::{self, Camera, Params, configured, within};
+use crate::params::{self, Camera, Params, within};
 use crate::server::App;
 
 /// How long a picture of the past is waited for.
@@ -40,8 +41,10 @@ impl FromRequestParts<App> for Recorded {
             },
         )?;
         let name = path.get("name").map(String::as_str).unwrap_or_default();
-        let known = configured(&app.handle);
-        let Ok(id) = CameraId::new(name) else { return Err(ApiError::no_camera(name, &known)) };
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let known = caller.known(&app.handle);
+        let id = CameraId::new(name).ok().filter(|id| caller.may_see(id));
+        let Some(id) = id else { return Err(ApiError::no_camera(name, &known)) };
         let is_known =
             known.contains(&id) || app.handle.recordings().cameras().await?.contains(&id);
         if is_known { Ok(Self(id)) } else { Err(ApiError::no_camera(name, &known)) }

@@ -6,14 +6,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use omma_store::Role;
 use omma_types::{CameraId, ErrorKind};
 use serde_json::{Map, Value};
 
+use crate::accounts::Caller;
 use crate::dto::{
     CameraDto, CameraSettingsDto, ErrorBody, NewCameraDto, PassThroughChangeDto, PassThroughDto,
 };
 use crate::error::{ApiError, ApiResult};
-use crate::params::{JsonBody, Name, configured};
+use crate::params::{JsonBody, Name};
 use crate::server::App;
 
 /// Add a camera
@@ -57,9 +59,13 @@ pub(crate) async fn add(
         (status = 404, description = "No such camera", body = ErrorBody),
     )
 )]
-pub(crate) async fn settings(State(app): State<App>, Name(id): Name) -> ApiResult<Json<Value>> {
+pub(crate) async fn settings(
+    State(app): State<App>,
+    caller: Caller,
+    Name(id): Name,
+) -> ApiResult<Json<Value>> {
     let settings = app.handle.camera_settings(&id).await;
-    settings.map(Json).ok_or_else(|| ApiError::no_camera(id.as_str(), &configured(&app.handle)))
+    settings.map(Json).ok_or_else(|| ApiError::no_camera(id.as_str(), &caller.known(&app.handle)))
 }
 
 /// Give a camera other settings, or add it
@@ -78,10 +84,14 @@ pub(crate) async fn settings(State(app): State<App>, Name(id): Name) -> ApiResul
 )]
 pub(crate) async fn put(
     State(app): State<App>,
+    caller: Caller,
     Name(id): Name,
     JsonBody(settings): JsonBody<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let before = app.handle.camera_settings(&id).await;
+    if caller.role < Role::Admin {
+        only_operators_settings(&settings, before.as_ref())?;
+    }
     no_stars(&settings, before.as_ref())?;
     app.handle.put_camera(&id, &Value::Object(settings).to_string()).await?;
     let camera = Json(running(&app, &id)?);
@@ -210,12 +220,19 @@ pub(crate) async fn pass_through(
 )]
 pub(crate) async fn set_pass_through(
     State(app): State<App>,
+    caller: Caller,
     Name(id): Name,
     JsonBody(change): JsonBody<PassThroughChangeDto>,
 ) -> ApiResult<Json<PassThroughDto>> {
     if let Some(url) = change.url {
         // The address as it is shown, without its key, means the one that is there.
         let same = app.handle.pass_through(&id)?.is_some_and(|status| status.url == url);
+        if !same && caller.role < Role::Admin {
+            return Err(ApiError::denied(
+                "where a camera's stream goes takes the role `admin`",
+                "leave `url` out to pass it on to where it went before",
+            ));
+        }
         if !same {
             app.handle.set_pass_through_url(&id, Some(url)).await?;
         }
@@ -256,6 +273,35 @@ fn running(app: &App, id: &CameraId) -> ApiResult<CameraDto> {
     }
 }
 
+/// What of a camera's settings an operator may change; the rest says where its pictures come
+/// from and go to.
+const OPERATORS: [&str; 4] = ["lines", "zones", "record", "paused"];
+
+/// Refuses settings that differ from those `before` in what takes an administrator.
+fn only_operators_settings(after: &Map<String, Value>, before: Option<&Value>) -> ApiResult<()> {
+    let Some(before) = before.and_then(Value::as_object) else {
+        return Err(ApiError::denied(
+            "adding a camera takes the role `admin`",
+            "an operator can change the lines, zones and recording of one that there is",
+        ));
+    };
+    let mut keys = before.keys().chain(after.keys());
+    let other = keys.find(|key| {
+        !OPERATORS.contains(&key.as_str())
+            && before.get(*key).unwrap_or(&Value::Null) != after.get(*key).unwrap_or(&Value::Null)
+    });
+    match other {
+        None => Ok(()),
+        Some(key) => Err(ApiError::denied(
+            format!(
+                "changing `{}` takes the role `admin`",
+                key.chars().take(64).collect::<String>()
+            ),
+            format!("an operator can change {}; send the rest as it is", OPERATORS.join(", ")),
+        )),
+    }
+}
+
 /// Where a camera is found.
 fn place(id: &CameraId) -> [(header::HeaderName, HeaderValue); 1] {
     let path = format!("/api/v1/cameras/{id}");
@@ -287,6 +333,20 @@ fn no_stars(settings: &Map<String, Value>, before: Option<&Value>) -> ApiResult<
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_operator_changes_what_is_counted_and_recorded_and_nothing_else() {
+        let before = json!({ "url": "rtsp://h/1", "audio": true, "lines": { "a": 1 } });
+        let may = |after: Value| {
+            only_operators_settings(after.as_object().unwrap(), Some(&before)).is_ok()
+        };
+        assert!(may(before.clone()));
+        assert!(may(json!({ "url": "rtsp://h/1", "audio": true, "zones": {}, "record": {} })));
+        assert!(!may(json!({ "url": "rtsp://h/2", "audio": true })));
+        assert!(!may(json!({ "audio": true })), "left out means changed");
+        assert!(!may(json!({ "url": "rtsp://h/1", "audio": true, "pass_through": {} })));
+        assert!(only_operators_settings(&Map::new(), None).is_err(), "a new camera");
+    }
 
     #[test]
     fn stars_stand_only_for_what_is_there() {

@@ -6,6 +6,7 @@ use omma_store::Verdict;
 use omma_types::{Clock as _, SystemClock};
 
 use super::events::known;
+use crate::accounts::Caller;
 use crate::dto::{ErrorBody, PrecisionDto, PrecisionsDto, VerdictDto, VerdictQuestionDto};
 use crate::error::{ApiError, ApiResult};
 use crate::params::{self, JsonBody, Name};
@@ -27,6 +28,7 @@ use crate::server::App;
 )]
 pub(crate) async fn put(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<String>,
     JsonBody(question): JsonBody<VerdictQuestionDto>,
 ) -> ApiResult<Json<VerdictDto>> {
@@ -35,7 +37,7 @@ pub(crate) async fn put(
         "wrong" => Some(Verdict::Wrong),
         _ => None,
     };
-    let event = known(&app, &id).await?.event;
+    let event = known(&app, &caller, &id).await?.event;
     if !app.handle.store().set_verdict(event.id, verdict, SystemClock.wall()).await? {
         let hint = "only events of lines and zones can be right or wrong";
         return Err(ApiError::invalid("this event is of the camera itself", hint));
@@ -55,9 +57,10 @@ pub(crate) async fn put(
 )]
 pub(crate) async fn get(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<VerdictDto>> {
-    let event = known(&app, &id).await?.event;
+    let event = known(&app, &caller, &id).await?.event;
     let verdict = app.handle.store().verdict(event.id).await?;
     Ok(Json(VerdictDto { verdict: verdict.map(Verdict::as_str) }))
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "says what was measured")]
 
+mod accounts;
 mod certificates;
 mod chrysalis;
 mod films;

@@ -43,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) grpc: Option<SocketAddr>,
     /// Where the pages of other systems are, in the order of the configuration.
     pub(crate) pages: Vec<SocketAddr>,
+    /// Where the first administrator is made, if there are accounts.
+    pub(crate) setup_link: Option<String>,
     pub(crate) handle: Handle,
     engine: Engine,
     shutdown: oneshot::Sender<()>,
@@ -86,6 +88,7 @@ impl Server {
         let address = ports.http().address();
         let chrysalis = ports.chrysalis().map(Port::address);
         let grpc = ports.grpc().map(Port::address);
+        let setup_link = ports.setup_link().map(str::to_owned);
         let pages = ports.pages().map(Port::address).collect();
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();
@@ -93,7 +96,7 @@ impl Server {
         let serving = tokio::spawn(serve(ports, handle.clone(), async move {
             drop(stop.await);
         }));
-        Self { address, chrysalis, grpc, pages, handle, engine, shutdown, serving, dir }
+        Self { address, chrysalis, grpc, pages, setup_link, handle, engine, shutdown, serving, dir }
     }
 
     /// Reloads with `text`, which is about the same folder; what has changed.
@@ -185,16 +188,26 @@ pub(crate) async fn send(
 /// An answer, taken apart.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// In lower case.
     pub(crate) head: String,
+    /// As it came.
+    raw_head: String,
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let raw_head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let head = raw_head.to_ascii_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head, body: bytes[end + 4..].to_vec() }
+        Self { status, head, raw_head, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// A header's value as it came.
+    pub(crate) fn raw_header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.raw_head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     pub(crate) fn text(&self) -> String {

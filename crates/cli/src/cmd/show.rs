@@ -124,6 +124,16 @@ fn general(config: &Config) -> Map<String, Value> {
         });
         set("auth", json!({ "tokens": tokens.collect::<Vec<_>>() }));
     }
+    if let Some(accounts) = &config.accounts {
+        set(
+            "accounts",
+            json!({
+                "idle": duration(accounts.idle),
+                "longest": duration(accounts.longest),
+                "audit_keep": duration(accounts.audit_keep),
+            }),
+        );
+    }
     set(
         "recordings",
         json!({

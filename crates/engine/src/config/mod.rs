@@ -30,7 +30,9 @@ pub use messaging::{
     BusConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, NodeConfig, PublishConfig,
     RedactConfig, RedactStyle, Reference, Role, SinkConfig, SinkTarget,
 };
-pub use serving::{AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig};
+pub use serving::{
+    AccountsConfig, AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig,
+};
 
 /// Name of the detector that needs no model.
 pub const MOTION: &str = "motion";
@@ -46,8 +48,10 @@ pub struct Config {
     pub grpc: Option<GrpcConfig>,
     /// The REST interface of video-edge-ai-proxy; none unless asked for.
     pub chrysalis: Option<Listener>,
-    /// Who may do what. Without tokens everybody may do everything.
+    /// Who may do what. Without tokens and accounts everybody may do everything.
     pub tokens: Vec<TokenConfig>,
+    /// Users with passwords; none: there are only tokens.
+    pub accounts: Option<AccountsConfig>,
     /// Where footage is kept.
     pub recordings: RecordingsConfig,
     /// How long events are kept; for ever where nothing is said.

@@ -56,6 +56,28 @@ pub struct TokenConfig {
     pub scopes: Vec<Scope>,
 }
 
+/// Users with passwords, beside the tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountsConfig {
+    /// Silence after which a session ends.
+    pub idle: Duration,
+    /// How long a session lasts at most.
+    pub longest: Duration,
+    /// How long it is kept who did what.
+    pub audit_keep: Duration,
+}
+
+impl Default for AccountsConfig {
+    fn default() -> Self {
+        const HOUR: u64 = 3600;
+        Self {
+            idle: Duration::from_secs(12 * HOUR),
+            longest: Duration::from_secs(30 * 24 * HOUR),
+            audit_keep: Duration::from_secs(90 * 24 * HOUR),
+        }
+    }
+}
+
 /// What a token is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {

@@ -99,6 +99,19 @@ fn what_a_hub_needs_is_understood() {
 }
 
 #[test]
+fn accounts_are_off_on_or_set_up() {
+    let accounts = |text: &str| parse(&format!("version: 1\n{text}\n")).unwrap().accounts;
+    assert_eq!(accounts(""), None);
+    assert_eq!(accounts("accounts: false"), None);
+    assert_eq!(accounts("accounts: true"), Some(AccountsConfig::default()));
+    let short = AccountsConfig { idle: Duration::from_secs(600), ..AccountsConfig::default() };
+    assert_eq!(accounts("accounts: { idle: 10min }"), Some(short));
+    for wrong in ["{ idle: soon }", "{ idel: 10min }", "yes please"] {
+        assert!(parse(&format!("version: 1\naccounts: {wrong}\n")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_camera_written_as_json_reads_back_as_the_same() {
     for text in [FULL, HUB] {
         let config = parse(text).unwrap();

@@ -285,7 +285,7 @@ impl Check<'_> {
         }
     }
 
-    fn duration_or(
+    pub(super) fn duration_or(
         &self,
         text: Option<&Spanned<String>>,
         default: Duration,

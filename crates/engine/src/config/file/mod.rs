@@ -21,8 +21,8 @@ use self::values::{as_path, class_names};
 use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
 use super::{
-    AnnotationsConfig, CameraConfig, Config, Detector, GrpcConfig, Listener, MOTION, ModelConfig,
-    NamedModel, RecordingsConfig, Scope, TlsConfig, TokenConfig,
+    AccountsConfig, AnnotationsConfig, CameraConfig, Config, Detector, GrpcConfig, Listener,
+    MOTION, ModelConfig, NamedModel, RecordingsConfig, Scope, TlsConfig, TokenConfig,
 };
 
 const DEFAULT_HTTP: SocketAddr = local(8080);
@@ -51,6 +51,7 @@ struct ConfigFile {
     chrysalis: Option<ListenerFile>,
     #[serde(default)]
     auth: AuthFile,
+    accounts: Option<AccountsFile>,
     #[serde(default)]
     recordings: RecordingsFile,
     #[serde(default)]
@@ -104,6 +105,22 @@ struct GrpcFile {
 struct AuthFile {
     #[serde(default)]
     tokens: Vec<Spanned<TokenFile>>,
+}
+
+/// `accounts: true`, or how long things last.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AccountsFile {
+    Whether(bool),
+    How(AccountTimesFile),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountTimesFile {
+    idle: Option<Spanned<String>>,
+    longest: Option<Spanned<String>>,
+    audit_keep: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -228,6 +245,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         grpc: file.grpc.as_ref().map(|grpc| check.grpc(grpc)).transpose()?,
         chrysalis: chrysalis.transpose()?,
         tokens: check.tokens(&file.auth.tokens)?,
+        accounts: file.accounts.as_ref().map(|a| check.accounts(a)).transpose()?.flatten(),
         recordings,
         events_keep: file.events.keep.as_ref().map(|keep| check.duration(keep)).transpose()?,
         tracks_keep: match &file.tracks.keep {
@@ -352,6 +370,20 @@ impl Check<'_> {
             tokens.push(TokenConfig { name, secret: Secret::new(secret), scopes });
         }
         Ok(tokens)
+    }
+
+    fn accounts(&self, file: &AccountsFile) -> Result<Option<AccountsConfig>, ConfigError> {
+        let usual = AccountsConfig::default();
+        let times = match file {
+            AccountsFile::Whether(false) => return Ok(None),
+            AccountsFile::Whether(true) => return Ok(Some(usual)),
+            AccountsFile::How(times) => times,
+        };
+        Ok(Some(AccountsConfig {
+            idle: self.duration_or(times.idle.as_ref(), usual.idle)?,
+            longest: self.duration_or(times.longest.as_ref(), usual.longest)?,
+            audit_keep: self.duration_or(times.audit_keep.as_ref(), usual.audit_keep)?,
+        }))
     }
 
     fn scope(&self, word: &Spanned<String>) -> Result<Scope, ConfigError> {
