@@ -1,0 +1,70 @@
+// Values over time. The chart is for those who see; the table beneath says the same.
+
+import 'uplot/dist/uPlot.min.css';
+import { useComputedColorScheme } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import { useTexts } from '../i18n';
+import { formatNumber, formatTime, type Style } from '../lib/format';
+
+export interface Curve {
+  label: string;
+  values: (number | null)[];
+  color: string;
+  /** What it is compared with is drawn dashed. */
+  dashed?: boolean;
+}
+
+interface Props {
+  label: string;
+  starts: number[];
+  curves: Curve[];
+  timeStyle: Style;
+  format?: (value: number) => string;
+  height?: number;
+}
+
+export function Chart({ label, starts, curves, timeStyle, format, height = 260 }: Props) {
+  const { language } = useTexts();
+  const { ref: sized, width } = useElementSize();
+  const holder = useRef<HTMLDivElement>(null);
+  const dark = useComputedColorScheme('light') === 'dark';
+  useEffect(() => {
+    if (!holder.current || width === 0) return undefined;
+    const ink = dark ? '#c1c7cd' : '#495057';
+    const grid = { stroke: dark ? '#2c3238' : '#e3e6e9', width: 1 };
+    const number = format ?? ((value: number) => formatNumber(value, language, 1));
+    const axis = { stroke: ink, grid, ticks: grid, font: '12px system-ui' };
+    const stepped = uPlot.paths.stepped?.({ align: 1 });
+    const chart = new uPlot({
+      width,
+      height,
+      cursor: { points: { size: 7 }, drag: { x: false, y: false } },
+      scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, Math.max(1, (high || 1) * 1.08)] } },
+      axes: [
+        { ...axis, values: (_chart, at) => at.map((time) => formatTime(time * 1000, timeStyle, language)), space: 90 },
+        { ...axis, size: 62, values: (_chart, at) => at.map((value) => number(value)) },
+      ],
+      series: [
+        { value: (_chart, time) => (time ? formatTime(time * 1000, 'full', language) : '–') },
+        ...curves.map((curve): uPlot.Series => ({
+          label: curve.label,
+          stroke: curve.color,
+          fill: curve.dashed ? undefined : `${curve.color}26`,
+          width: 2,
+          dash: curve.dashed ? [6, 4] : undefined,
+          paths: stepped,
+          points: { show: false },
+          value: (_chart, value: number | null) => (value === null ? '–' : number(value)),
+        })),
+      ],
+    }, [starts.map((start) => start / 1000), ...curves.map((curve) => curve.values)], holder.current);
+    return () => chart.destroy();
+  }, [starts, curves, width, height, dark, language, timeStyle, format]);
+  return (
+    <div ref={sized} style={{ minHeight: height }}>
+      <div ref={holder} role="img" aria-label={label} />
+    </div>
+  );
+}

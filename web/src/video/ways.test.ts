@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import { opening } from './mse';
+import { scopeOf } from './driver';
+import { Ways } from './ways';
+
+it('falls back from WebRTC over Media Source to JPEG', () => {
+  const ways = new Ways(['webrtc', 'mse', 'mjpeg']);
+  expect(ways.first('a', 0)).toBe('webrtc');
+  expect(ways.after('webrtc', 'a', 'camera', 1, 0)).toEqual({ kind: 'mse', wait: 0 });
+  expect(ways.after('mse', 'a', 'camera', 1, 0)).toEqual({ kind: 'mjpeg', wait: 0 });
+  expect(ways.first('a', 0)).toBe('mjpeg');
+  expect(ways.first('b', 0)).toBe('webrtc');
+});
+
+it('asks a server that does not know a way only once for all cameras', () => {
+  const ways = new Ways(['webrtc', 'mse', 'mjpeg']);
+  ways.after('webrtc', 'a', 'server', 1, 0);
+  expect(ways.first('b', 1000)).toBe('mse');
+  expect(ways.first('b', 10 * 60_000)).toBe('webrtc');
+});
+
+it('tries again what may pass, and the last way for ever', () => {
+  const ways = new Ways(['webrtc', 'mjpeg']);
+  expect(ways.after('webrtc', 'a', 'passing', 1, 0)).toEqual({ kind: 'webrtc', wait: 1000 });
+  expect(ways.after('webrtc', 'a', 'passing', 2, 0).kind).toBe('mjpeg');
+  expect(ways.after('mjpeg', 'a', 'camera', 50, 0)).toEqual({ kind: 'mjpeg', wait: 10_000 });
+});
+
+it('knows what a refusal means', () => {
+  expect([404, 415, 503].map(scopeOf)).toEqual(['server', 'camera', 'passing']);
+});
+
+it('reads what is coming', () => {
+  expect(opening('{"mime":"video/mp4; codecs=\\"avc1.640028\\""}')).toEqual({ mime: 'video/mp4; codecs="avc1.640028"', time_ms: undefined });
+  expect(opening('{"mime":"video/mp4","time_ms":5}')?.time_ms).toBe(5);
+  for (const odd of ['', 'null', '[]', '{"mime":3}', new ArrayBuffer(1)]) expect(opening(odd)).toBeUndefined();
+});
