@@ -201,7 +201,8 @@ export function Shapes({ draft, selected, drawing, select, change, drawn, cancel
       onPointerUp={release}
       onKeyDown={keys}
     >
-      {Object.entries(draft.zones).map(([name, zone]) => {
+      {/* Before it is known how large the picture is, nothing has a place. */}
+      {width > 0 && Object.entries(draft.zones).map(([name, zone]) => {
         const place: Place = { kind: 'zone', name };
         return (
           <g key={name} className={classes.zone} data-selected={isSelected(place) || undefined}>
@@ -210,10 +211,10 @@ export function Shapes({ draft, selected, drawing, select, change, drawn, cancel
           </g>
         );
       })}
-      {Object.entries(draft.lines).map(([name, line]) => {
+      {width > 0 && Object.entries(draft.lines).map(([name, line]) => {
         const place: Place = { kind: 'line', name };
         const [[x1, y1], [x2, y2]] = [px(line.from), px(line.to)];
-        const arrow = forwardArrow(line.from, line.to, width / Math.max(1, height), 0.06);
+        const arrow = forwardArrow(line.from, line.to, width / height, 0.06);
         const [start, tip] = [px(arrow[0]), px(arrow[1])];
         const grabLine = (event: PointerEvent<SVGElement>) => grab(event, { what: 'shape', place, last: at(event), moved: false });
         const angle = (Math.atan2(tip[1] - start[1], tip[0] - start[0]) * 180) / Math.PI;
@@ -227,7 +228,7 @@ export function Shapes({ draft, selected, drawing, select, change, drawn, cancel
           </g>
         );
       })}
-      {selected && handles(selected)}
+      {width > 0 && selected && handles(selected)}
       {pending.length > 0 && (
         <g className={classes.pending}>
           <polyline points={list(pending)} />

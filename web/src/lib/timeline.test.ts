@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { DAY, HOUR, MINUTE } from './time';
-import { LONGEST, marks, ordered, piece, playableFrom, rangeAt, SHORTEST, toPixel, toTime, zoom } from './timeline';
+import { joined, LONGEST, marks, ordered, piece, playableFrom, rangeAt, SHORTEST, toPixel, toTime, zoom } from './timeline';
 
 const view = { from: 1_000_000_000_000, to: 1_000_000_000_000 + HOUR };
 const ranges = [{ from_ms: 100, to_ms: 200 }, { from_ms: 300, to_ms: 400 }];
@@ -37,6 +37,11 @@ it('plays where there is footage, or where it goes on', () => {
   expect(playableFrom(ranges, 250)).toBe(300);
   expect(playableFrom(ranges, 500)).toBeUndefined();
   expect(piece({ from_ms: 300, to_ms: 400 }, 350, 1000)).toEqual({ from: 350, to: 400 });
+});
+
+it('short gaps do not interrupt what is played', () => {
+  expect(joined([...ranges, { from_ms: 410, to_ms: 500 }], 50)).toEqual([ranges[0], { from_ms: 300, to_ms: 500 }]);
+  expect(ranges[1]?.to_ms).toBe(400);
 });
 
 it('a selection may be made backwards', () => {

@@ -48,6 +48,17 @@ export function rangeAt<T extends { from_ms: number; to_ms: number }>(ranges: re
   return ranges.find((range) => range.from_ms <= time && time < range.to_ms);
 }
 
+/** Ranges with less than `gap` between them as one: a player holds the last picture meanwhile. */
+export function joined(ranges: readonly { from_ms: number; to_ms: number }[], gap: number): { from_ms: number; to_ms: number }[] {
+  const all: { from_ms: number; to_ms: number }[] = [];
+  for (const { from_ms, to_ms } of ranges) {
+    const last = all.at(-1);
+    if (last && from_ms - last.to_ms < gap) last.to_ms = to_ms;
+    else all.push({ from_ms, to_ms });
+  }
+  return all;
+}
+
 /** The moment to play from when somebody asks for `time`: itself, or where footage goes on. */
 export function playableFrom(ranges: readonly { from_ms: number; to_ms: number }[], time: number): number | undefined {
   if (rangeAt(ranges, time)) return time;

@@ -27,6 +27,9 @@ function color(id: string): string {
   return COLORS[sum % COLORS.length] ?? '#56b4e9';
 }
 
+/** The API gives points as lists of two numbers. */
+const point = ([x = 0, y = 0]: readonly number[]): Point => [x, y];
+
 export class Pen {
   constructor(
     private readonly context: CanvasRenderingContext2D,
@@ -66,8 +69,8 @@ export class Pen {
 
   private polygon(points: readonly Point[], close: boolean): Path2D {
     const path = new Path2D();
-    points.forEach((point, index) => {
-      const [x, y] = this.at(point);
+    points.forEach((corner, index) => {
+      const [x, y] = this.at(corner);
       if (index === 0) path.moveTo(x, y);
       else path.lineTo(x, y);
     });
@@ -77,7 +80,7 @@ export class Pen {
 
   rules({ lines, zones, counts }: Pick<Camera, 'lines' | 'zones' | 'counts'>): void {
     for (const zone of zones) {
-      const points = zone.polygon as unknown as Point[];
+      const points = zone.polygon.map(point);
       const path = this.polygon(points, true);
       this.context.fillStyle = 'rgb(102 217 232 / 14%)';
       this.context.fill(path);
@@ -87,7 +90,7 @@ export class Pen {
       this.label(`${zone.name}: ${held}`, x, y, ZONE);
     }
     for (const line of lines) {
-      const [from, to] = [line.from, line.to];
+      const [from, to] = [point(line.from), point(line.to)];
       this.stroke(this.polygon([from, to], false), LINE, 3);
       this.arrow(forwardArrow(from, to, this.width / this.height, 0.04));
       const counted = counts.lines.find(({ name }) => name === line.name);

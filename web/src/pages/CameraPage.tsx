@@ -117,9 +117,9 @@ function Found({ analysis }: { analysis: Analysis | undefined }) {
       <Title order={2} mb="xs">{t('camera.found', { count: tracks.length })}</Title>
       {tracks.length === 0 ? <Text size="sm" c="dimmed">{t('camera.found.none')}</Text> : (
         <Table.ScrollContainer minWidth={280} mah={320} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-          <Table verticalSpacing={4} data-testid="found">
+          <Table verticalSpacing={4} horizontalSpacing={6} fz="xs" data-testid="found">
             <Table.Thead>
-              <Table.Tr><Table.Th>{t('found.id')}</Table.Th><Table.Th>{t('found.class')}</Table.Th><Table.Th ta="right">{t('found.score')}</Table.Th><Table.Th ta="right">{t('found.box')}</Table.Th></Table.Tr>
+              <Table.Tr><Table.Th>{t('found.id')}</Table.Th><Table.Th>{t('found.class')}</Table.Th><Table.Th ta="right"><span aria-hidden="true">%</span><span className="unseen">{t('found.score')}</span></Table.Th><Table.Th ta="right">{t('found.box')}</Table.Th></Table.Tr>
             </Table.Thead>
             <Table.Tbody>
               {tracks.map((track) => (
@@ -211,7 +211,7 @@ function CameraView({ name }: { name: string }) {
           <div className={classes.video} style={{ aspectRatio: aspect }}>
             <Video
               camera={name}
-              paused={paused || data.state === 'paused'}
+              paused={paused || !online}
               generation={data.since_ms}
               reason={online ? undefined : data.reason || undefined}
               aspect={aspect}

@@ -13,6 +13,7 @@ import { PageHead } from '../ui/Page';
 import { LinkAnchor } from '../ui/links';
 import { State } from '../ui/State';
 import { Failed, Nothing, PageLoading } from '../ui/States';
+import classes from './Cameras.module.css';
 import { AddCamera, EditCamera } from './CameraForm';
 
 function useAction(name: string) {
@@ -37,6 +38,7 @@ function useAction(name: string) {
 function Recording({ camera }: { camera: Camera }) {
   const { t } = useTexts();
   const { name, recording } = camera;
+  const reason = recording?.reason ?? '';
   const { busy, run } = useAction(name);
   const params = { path: { name } };
   const change = (on: boolean) => run(async () => {
@@ -45,7 +47,7 @@ function Recording({ camera }: { camera: Camera }) {
     await ask(api.PUT('/api/v1/cameras/{name}', { params, body: { ...settings, record } }));
   });
   return (
-    <Tooltip label={recording?.reason ? recording.reason : t('cameras.record')}>
+    <Tooltip label={reason === '' ? t('cameras.record') : reason}>
       <Switch aria-label={t('cameras.record.of', { name })} color="red" checked={recording !== null && recording !== undefined} disabled={busy} onChange={(event) => void change(event.currentTarget.checked)} />
     </Tooltip>
   );
@@ -65,17 +67,18 @@ function Row({ camera, edit, remove }: { camera: Camera; edit: () => void; remov
     <Table.Tr data-testid={`camera-${name}`}>
       <Table.Td>
         <LinkAnchor to="/cameras/$name" params={{ name }} fw={600} underline="hover">{name}</LinkAnchor>
-        <Text size="xs" c="dimmed" maw={360} truncate title={source}>{source}</Text>
+        <Text size="xs" c="dimmed" className={classes.source} title={source}>{source}</Text>
+        <Group hiddenFrom="sm" gap={6} mt={4}><State state={state} />{reason && <Text size="xs" c="dimmed">{reason}</Text>}</Group>
       </Table.Td>
-      <Table.Td>
+      <Table.Td visibleFrom="sm">
         <State state={state} />
         {reason && <Text size="xs" c="dimmed" maw={260} mt={2}>{reason}</Text>}
       </Table.Td>
-      <Table.Td>
+      <Table.Td visibleFrom="md">
         {stream ? <Text size="sm">{stream.codec.toUpperCase()} {stream.width} × {stream.height}</Text> : '–'}
         {stream?.fps && <Text size="xs" c="dimmed">{formatNumber(stream.fps, language, 1)} fps</Text>}
       </Table.Td>
-      <Table.Td>{detector?.name ?? '–'}</Table.Td>
+      <Table.Td visibleFrom="md">{detector?.name ?? '–'}</Table.Td>
       <Table.Td><Recording camera={camera} /></Table.Td>
       <Table.Td>
         <Group gap={2} wrap="nowrap" justify="flex-end">
@@ -131,12 +134,12 @@ export function Cameras() {
       </PageHead>
       {cameras.data.length === 0 ? <Nothing><Text>{t('live.none')}</Text></Nothing> : (
         <Card p={0}>
-          <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-            <Table verticalSpacing="sm" horizontalSpacing="md" highlightOnHover>
+          <div className={classes.table}>
+            <Table verticalSpacing="sm" horizontalSpacing="sm" highlightOnHover>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>{t('camera')}</Table.Th><Table.Th>{t('camera.state')}</Table.Th><Table.Th>{t('camera.stream')}</Table.Th>
-                  <Table.Th>{t('camera.detector')}</Table.Th><Table.Th>{t('cameras.record')}</Table.Th><Table.Th><span className="unseen">{t('more')}</span></Table.Th>
+                  <Table.Th>{t('camera')}</Table.Th><Table.Th visibleFrom="sm">{t('camera.state')}</Table.Th><Table.Th visibleFrom="md">{t('camera.stream')}</Table.Th>
+                  <Table.Th visibleFrom="md">{t('camera.detector')}</Table.Th><Table.Th>{t('cameras.record')}</Table.Th><Table.Th><span className="unseen">{t('more')}</span></Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
@@ -145,7 +148,7 @@ export function Cameras() {
                 ))}
               </Table.Tbody>
             </Table>
-          </Table.ScrollContainer>
+          </div>
         </Card>
       )}
       {adding && <AddCamera close={() => setAdding(false)} />}

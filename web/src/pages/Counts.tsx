@@ -16,6 +16,7 @@ import { DAY, fittingStep, floor, fromField, HOUR, next, serverBucket, STEPS, to
 import { Chart, type Curve } from '../ui/Chart';
 import { PageHead } from '../ui/Page';
 import { Failed, Nothing, PageLoading } from '../ui/States';
+import classes from './Events.module.css';
 
 const SPANS = ['hour', 'today', 'yesterday', 'week', 'month', 'year', 'custom'] as const;
 type SpanName = (typeof SPANS)[number];
@@ -128,7 +129,7 @@ export function Counts() {
   const sums = useMemo(() => totals(counts.data ?? []), [counts.data]);
   const lines = sums.filter(({ values }) => values.forward + values.backward > 0);
   const zones = sums.filter(({ values }) => values.entered + values.left + values.dwelled > 0);
-  const classesFound = [...new Set([...(search.class ? [search.class] : []), ...sums.map((total) => total.class)])].filter((name) => name !== '').sort();
+  const classNames = [...new Set([...(search.class ? [search.class] : []), ...sums.map((total) => total.class)])].filter((name) => name !== '').sort();
   const change = (values: Partial<typeof search>) => void navigate({ search: { ...search, ...values }, replace: true });
 
   const save = () => {
@@ -165,13 +166,13 @@ export function Counts() {
                 </>
               )}
             </Group>
-            <Group gap="sm" align="end">
-              <Select w={170} label={t('camera')} clearable placeholder={t('all')} value={search.camera ?? null} onChange={(camera) => change({ camera: camera ?? undefined, rule: undefined })} data={(cameras.data ?? []).map(({ name }) => name)} />
-              <Select w={170} label={t('rule')} clearable placeholder={t('all')} value={search.rule ?? null} onChange={(rule) => change({ rule: rule ?? undefined })} data={ruleNames(cameras.data ?? [], search.camera)} />
-              <Select w={150} label={t('class')} clearable placeholder={t('all')} value={search.class ?? null} onChange={(name) => change({ class: name ?? undefined })} data={classesFound.map((name) => ({ value: name, label: word('class', name) }))} />
-              <Select w={150} label={t('step')} clearable placeholder={t(`step.${step}`)} value={wantedStep ?? null} onChange={(value) => change({ step: value ?? undefined })} data={STEPS.map((value) => ({ value, label: t(`step.${value}`) }))} />
-              <Select w={190} label={t('compare')} allowDeselect={false} value={compare} onChange={(value) => change({ compare: value === 'none' ? undefined : (value ?? undefined) })} data={COMPARES.map((value) => ({ value, label: t(`compare.${value}`) }))} />
-            </Group>
+            <div className={classes.filters}>
+              <Select label={t('camera')} clearable placeholder={t('all')} value={search.camera ?? null} onChange={(camera) => change({ camera: camera ?? undefined, rule: undefined })} data={(cameras.data ?? []).map(({ name }) => name)} />
+              <Select label={t('rule')} clearable placeholder={t('all')} value={search.rule ?? null} onChange={(rule) => change({ rule: rule ?? undefined })} data={ruleNames(cameras.data ?? [], search.camera)} />
+              <Select label={t('class')} clearable placeholder={t('all')} value={search.class ?? null} onChange={(name) => change({ class: name ?? undefined })} data={classNames.map((name) => ({ value: name, label: word('class', name) }))} />
+              <Select label={t('step')} clearable placeholder={t(`step.${step}`)} value={wantedStep ?? null} onChange={(value) => change({ step: value ?? undefined })} data={STEPS.map((value) => ({ value, label: t(`step.${value}`) }))} />
+              <Select label={t('compare')} allowDeselect={false} value={compare} onChange={(value) => change({ compare: value === 'none' ? undefined : (value ?? undefined) })} data={COMPARES.map((value) => ({ value, label: t(`compare.${value}`) }))} />
+            </div>
           </Stack>
         </Card>
         {counts.error && <Failed error={counts.error} />}

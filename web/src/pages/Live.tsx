@@ -27,7 +27,8 @@ function Tile({ camera }: { camera: Camera }) {
         camera={name}
         fps={10}
         generation={camera.since_ms}
-        paused={camera.state === 'paused'}
+        // Of a camera that is away there is nothing to be seen but the picture that was last.
+        paused={!online}
         reason={online ? undefined : camera.reason || undefined}
         aspect={camera.stream ? camera.stream.width / camera.stream.height : undefined}
       />

@@ -9,7 +9,7 @@ import { api, ApiError, ask, cameraPath, fetchRaw } from '../api/client';
 import { camerasQuery, recordingsQuery } from '../api/queries';
 import { useTexts } from '../i18n';
 import { formatBytes, formatDuration, formatTime } from '../lib/format';
-import { ordered, piece, playableFrom, rangeAt, zoom } from '../lib/timeline';
+import { joined, ordered, piece, playableFrom, rangeAt, zoom } from '../lib/timeline';
 import { HOUR, MINUTE, type Span } from '../lib/time';
 import { PageHead } from '../ui/Page';
 import { Failed, Nothing, PageLoading } from '../ui/States';
@@ -18,6 +18,8 @@ import classes from './Events.module.css';
 
 /** So much footage is opened at once. */
 const PIECE = 10 * MINUTE;
+/** Shorter gaps are played through. */
+const GAP = 3000;
 const SPEEDS = ['0.25', '0.5', '1', '2', '4', '8'];
 
 interface Loaded extends Span {
@@ -123,18 +125,19 @@ function Player({ camera, begin }: { camera: string; begin: number | undefined }
     placeholderData: (before) => before,
   });
   const ranges = useMemo(() => recordings.data?.ranges ?? [], [recordings.data]);
-  const playback = usePlayback(camera, ranges, begin, Number(speed));
+  const playable = useMemo(() => joined(ranges, GAP), [ranges]);
+  const playback = usePlayback(camera, playable, begin, Number(speed));
   const { at, seek } = playback;
   const selection = marked.a !== undefined && marked.b !== undefined ? ordered(marked.a, marked.b) : undefined;
 
   // With the first footage that is known, it begins to play.
   const begun = useRef(false);
   useEffect(() => {
-    const last = ranges.at(-1);
+    const last = playable.at(-1);
     if (begun.current || !last) return;
     begun.current = true;
     void seek(begin ?? Math.max(last.from_ms, last.to_ms - MINUTE));
-  }, [ranges, begin, seek]);
+  }, [playable, begin, seek]);
 
   // The moment that is shown stays in view while it plays.
   useEffect(() => {
@@ -180,12 +183,10 @@ function Player({ camera, begin }: { camera: string; begin: number | undefined }
               </ActionIcon>
             </Tooltip>
             <Select w={86} size="xs" aria-label={t('speed')} allowDeselect={false} value={speed} onChange={(value) => setSpeed(value ?? '1')} data={SPEEDS.map((value) => ({ value, label: `${value} ×` }))} />
-            <Text size="sm" ff="monospace" data-testid="moment">{formatTime(at, 'full', language)}</Text>
-          </Group>
-          <Group gap={4}>
             <ActionIcon aria-label={t('zoom.out')} onClick={() => setView(zoom(view, 2, at))}><IconMinus size={18} /></ActionIcon>
             <ActionIcon aria-label={t('zoom.in')} onClick={() => setView(zoom(view, 0.5, at))}><IconPlus size={18} /></ActionIcon>
           </Group>
+          <Text size="sm" ff="monospace" data-testid="moment">{formatTime(at, 'full', language)}</Text>
         </Group>
         <Timeline view={view} setView={setView} ranges={ranges} events={events.data ?? []} selection={selection} at={at} seek={(time) => void seek(time)} />
         <Group gap="xs" mt="xs">

@@ -26,7 +26,8 @@ interface Props {
 }
 
 export function Chart({ label, starts, curves, timeStyle, format, height = 260 }: Props) {
-  const { language } = useTexts();
+  const { t, language } = useTexts();
+  const timeLabel = t('time');
   const { ref: sized, width } = useElementSize();
   const holder = useRef<HTMLDivElement>(null);
   const dark = useComputedColorScheme('light') === 'dark';
@@ -47,11 +48,11 @@ export function Chart({ label, starts, curves, timeStyle, format, height = 260 }
         { ...axis, size: 62, values: (_chart, at) => at.map((value) => number(value)) },
       ],
       series: [
-        { value: (_chart, time) => (time ? formatTime(time * 1000, 'full', language) : '–') },
+        { label: timeLabel, value: (_chart, time) => (time ? formatTime(time * 1000, 'full', language) : '–') },
         ...curves.map((curve): uPlot.Series => ({
           label: curve.label,
           stroke: curve.color,
-          fill: curve.dashed ? undefined : `${curve.color}26`,
+          fill: curve.dashed ? undefined : `${curve.color}18`,
           width: 2,
           dash: curve.dashed ? [6, 4] : undefined,
           paths: stepped,
@@ -61,7 +62,7 @@ export function Chart({ label, starts, curves, timeStyle, format, height = 260 }
       ],
     }, [starts.map((start) => start / 1000), ...curves.map((curve) => curve.values)], holder.current);
     return () => chart.destroy();
-  }, [starts, curves, width, height, dark, language, timeStyle, format]);
+  }, [starts, curves, width, height, dark, language, timeLabel, timeStyle, format]);
   return (
     <div ref={sized} style={{ minHeight: height }}>
       <div ref={holder} role="img" aria-label={label} />

@@ -122,7 +122,7 @@ export function Video({ camera, fps = 15, paused = false, generation = 0, aspect
     <div ref={frame} className={classes.frame} data-testid={`video-${camera}`} data-state={state?.state ?? 'idle'} data-way={state?.kind}>
       <div ref={screen} className={classes.screen} role="img" aria-label={t('video.label', { camera })} />
       <div className={classes.over} style={box}>{children}</div>
-      {!isPlaying && !paused && (
+      {!isPlaying && (!paused || reason) && (
         <div className={classes.words}>
           <Text size="sm" c="white" lineClamp={3}>{words ?? t('video.opening')}</Text>
         </div>
