@@ -115,7 +115,7 @@ export function Video({ camera, fps = 15, paused = false, generation = 0, aspect
 
   const aspect = measured ?? guess;
   const box = fitted(size.width, size.height, aspect);
-  const failed = state?.state === 'failed' ? state.reason : undefined;
+  const failed = state?.state === 'failed' ? (state.fault ? t(`video.${state.fault}`) : state.reason) : undefined;
   const words = reason ?? failed;
   const isPlaying = state?.state === 'playing' && !reason;
   return (

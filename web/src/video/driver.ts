@@ -12,12 +12,15 @@ export interface Wish {
   fps: number;
 }
 
+/** Reasons that have words in every language; others come from the server. */
+export type Fault = 'ended' | 'silent' | 'slow' | 'unplayable' | 'away';
+
 /**
  * Why a driver stopped. `camera`: this camera can't be shown this way, `server`: none can,
  * `passing`: it may work again in a moment.
  */
 export class DriverError extends Error {
-  constructor(message: string, readonly scope: 'passing' | 'camera' | 'server') {
+  constructor(message: string, readonly scope: 'passing' | 'camera' | 'server', readonly fault?: Fault) {
     super(message);
     this.name = 'DriverError';
   }

@@ -85,7 +85,7 @@ async function stream(wish: Wish, { signal }: Stage, screen: Screen): Promise<vo
   const parts = new MultipartReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) throw new Error('the server ended the pictures');
+    if (done) throw new DriverError('the server ended the pictures', 'passing', 'ended');
     // Of several that came at once only the newest is worth showing.
     const last = parts.push(value).at(-1);
     if (last) await screen.add(last.body, takenAt(last.headers.get('x-omma-time-ms')));
@@ -105,6 +105,17 @@ async function still(wish: Wish, { signal }: Stage, screen: Screen): Promise<voi
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, rest)));
 }
 
+function driverError(error: unknown): DriverError {
+  if (error instanceof DriverError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof ApiError) {
+    const scope = scopeOf(error.status) === 'passing' ? 'passing' : 'camera';
+    return new DriverError(message, scope, error.away ? 'away' : undefined);
+  }
+  // A connection that breaks off is told in each browser's own words.
+  return new DriverError(message, 'passing', error instanceof TypeError ? 'ended' : undefined);
+}
+
 async function play(wish: Wish, stage: Stage): Promise<void> {
   const screen = new Screen(stage);
   let release: (() => void) | undefined;
@@ -117,8 +128,7 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
     if (!stage.signal.aborted) await stream(wish, stage, screen);
   } catch (error) {
     if (stage.signal.aborted) return;
-    const scope = error instanceof ApiError && scopeOf(error.status) !== 'passing' ? 'camera' : 'passing';
-    stage.failed(new DriverError(error instanceof Error ? error.message : String(error), scope));
+    stage.failed(driverError(error));
   } finally {
     release?.();
   }

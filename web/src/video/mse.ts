@@ -51,7 +51,7 @@ class Feeder {
 
   add(fragment: ArrayBuffer): void {
     this.waiting.push(fragment);
-    if (this.waiting.length > MAX_WAITING) this.fail(new DriverError('this browser can not keep up', 'passing'));
+    if (this.waiting.length > MAX_WAITING) this.fail(new DriverError('this browser can not keep up', 'passing', 'slow'));
     else this.next();
   }
 
@@ -83,7 +83,7 @@ async function whyRefused(wish: Wish): Promise<DriverError> {
     const { status } = await fetch(cameraPath(wish.camera, '/mse'), { credentials: 'same-origin' });
     return new DriverError(`Media Source: HTTP ${status}`, scopeOf(status));
   } catch {
-    return new DriverError('the server is away', 'passing');
+    return new DriverError('the server is away', 'passing', 'away');
   }
 }
 
@@ -100,7 +100,7 @@ function play(wish: Wish, stage: Stage): void {
   };
   const begin = ({ mime, time_ms }: Opening) => {
     if (!Source.isTypeSupported(mime)) {
-      fail(new DriverError(`this browser does not play ${mime}`, 'camera'));
+      fail(new DriverError(`this browser does not play ${mime}`, 'camera', 'unplayable'));
       return;
     }
     timeZero = time_ms;
@@ -110,7 +110,7 @@ function play(wish: Wish, stage: Stage): void {
     video.disableRemotePlayback = true;
     const url = URL.createObjectURL(source);
     video.src = url;
-    video.addEventListener('error', () => fail(new DriverError(video.error?.message ?? 'the video can not be played', 'camera')));
+    video.addEventListener('error', () => fail(new DriverError(video.error?.message ?? 'the video can not be played', 'camera', 'unplayable')));
     source.addEventListener('sourceopen', () => {
       URL.revokeObjectURL(url);
       const buffer = source.addSourceBuffer(mime);
@@ -137,7 +137,7 @@ function play(wish: Wish, stage: Stage): void {
     }
   });
   socket.addEventListener('close', () => {
-    if (opened) fail(new DriverError('the server ended the video', 'passing'));
+    if (opened) fail(new DriverError('the server ended the video', 'passing', 'ended'));
     else void whyRefused(wish).then(fail);
   });
   stage.signal.addEventListener('abort', () => socket.close(), { once: true });

@@ -1,7 +1,7 @@
 // Keeps a camera's live pictures in an element, by whichever way works, and begins again when they
 // stop. Knows nothing of React, so that it is the same for every page.
 
-import { DriverError, fill, type Driver, type DriverKind, type Wish } from './driver';
+import { DriverError, fill, type Driver, type DriverKind, type Fault, type Wish } from './driver';
 import { mjpeg } from './mjpeg';
 import { mse } from './mse';
 import { Ways } from './ways';
@@ -18,7 +18,7 @@ const ways = new Ways(DRIVERS.map(({ kind }) => kind));
 export type PlayerState =
   | { state: 'opening'; kind: DriverKind }
   | { state: 'playing'; kind: DriverKind }
-  | { state: 'failed'; kind: DriverKind; reason: string };
+  | { state: 'failed'; kind: DriverKind; reason: string; fault: Fault | undefined };
 
 export interface Told {
   state: (state: PlayerState) => void;
@@ -87,13 +87,13 @@ export class Player {
       }
       this.tries += 1;
       const next = ways.after(kind, this.wish.camera, error.scope, this.tries, Date.now());
-      if (next.kind === kind) this.told.state({ state: 'failed', kind, reason: error.message });
+      if (next.kind === kind) this.told.state({ state: 'failed', kind, reason: error.message, fault: error.fault });
       else this.tries = 0;
       this.timer = setTimeout(() => this.run(next.kind), next.wait);
     };
     const watch = (within: number) => {
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => fail(new DriverError('no picture comes', 'passing')), within);
+      this.timer = setTimeout(() => fail(new DriverError('no picture comes', 'passing', 'silent')), within);
     };
     this.told.state({ state: 'opening', kind });
     watch(FIRST_WITHIN);
