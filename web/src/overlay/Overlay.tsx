@@ -6,6 +6,7 @@ import { listen } from '../api/socket';
 import { useTexts } from '../i18n';
 import { formatPercent } from '../lib/format';
 import { Pen, type Shown } from './draw';
+import type { Moment } from '../video/driver';
 import { AnalysisHistory } from './history';
 
 /** The analyses of a camera as they come; `told` with each. */
@@ -28,8 +29,8 @@ export function useAnalyses(camera: string, told: (analysis: Analysis) => void):
 }
 
 export interface OverlayHandle {
-  /** Draws what belongs to the picture of this time. */
-  draw: (timeMs: number | undefined) => void;
+  /** Draws what belongs to this picture. */
+  draw: (moment: Moment | undefined) => void;
 }
 
 interface Props {
@@ -42,10 +43,10 @@ interface Props {
 export function Overlay({ camera, history, shown, ref }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { language, word } = useTexts();
-  const last = useRef<number>(undefined);
+  const last = useRef<Moment>(undefined);
 
-  const draw = (timeMs: number | undefined) => {
-    last.current = timeMs;
+  const draw = (moment: Moment | undefined) => {
+    last.current = moment;
     const target = canvas.current;
     const context = target?.getContext('2d');
     if (!target || !context) return;
@@ -58,7 +59,7 @@ export function Overlay({ camera, history, shown, ref }: Props) {
     const pen = new Pen(context, width, height);
     if (shown.rules && camera) pen.rules(camera);
     if (shown.boxes || shown.tails) {
-      pen.scene(history.at(timeMs), shown, {
+      pen.scene(history.at(moment), shown, {
         className: (name) => word('class', name),
         percent: (value) => formatPercent(value, language),
       });

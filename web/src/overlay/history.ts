@@ -1,6 +1,7 @@
 // The last analyses of a camera, to find the one that belongs to the picture on the screen. Pure.
 
 import type { Analysis, Track } from '../api/client';
+import type { Moment } from '../video/driver';
 
 /** As many seconds are remembered: pictures are never shown that late, tails are that long. */
 const KEPT_MS = 8000;
@@ -20,6 +21,10 @@ function between(a: Box, b: Box, part: number): Box {
   return { left: mix(a.left, b.left), top: mix(a.top, b.top), width: mix(a.width, b.width), height: mix(a.height, b.height) };
 }
 
+function timeOf({ frame }: Analysis, clock: Moment['clock']): number {
+  return clock === 'media' ? frame.media_ms : frame.time_ms;
+}
+
 export class AnalysisHistory {
   private list: Analysis[] = [];
 
@@ -37,26 +42,27 @@ export class AnalysisHistory {
     return this.list.at(-1);
   }
 
-  /** Whether what is to be seen at `timeMs` is known, or can't come any more. */
-  covers(timeMs: number): boolean {
-    const newest = this.newest?.frame.time_ms;
-    return newest === undefined || newest >= timeMs || timeMs - newest > STALE_MS;
+  /** Whether what is to be seen at this moment is known, or can't come any more. */
+  covers({ clock, ms }: Moment): boolean {
+    if (!this.newest) return true;
+    const newest = timeOf(this.newest, clock);
+    return newest >= ms || ms - newest > STALE_MS;
   }
 
   /**
-   * What is to be seen on the picture of `timeMs`; on the newest there is, where no time is given.
+   * What is to be seen on the picture of this moment; on the newest there is, where none is given.
    * Between two analyses, things that are in both have moved on evenly.
    */
-  at(timeMs: number | undefined): Scene {
+  at(moment: Moment | undefined): Scene {
     const newest = this.newest;
     if (!newest) return { tracks: [], tails: new Map() };
-    const time = timeMs ?? newest.frame.time_ms;
-    const index = this.list.findLastIndex((analysis) => analysis.frame.time_ms <= time);
+    const { clock, ms } = moment ?? { clock: 'wall', ms: newest.frame.time_ms };
+    const index = this.list.findLastIndex((analysis) => timeOf(analysis, clock) <= ms);
     const before = this.list[index];
-    if (!before || time - before.frame.time_ms > STALE_MS) return { tracks: [], tails: new Map() };
+    if (!before || ms - timeOf(before, clock) > STALE_MS) return { tracks: [], tails: new Map() };
     const after = this.list[index + 1];
-    const gap = after ? after.frame.time_ms - before.frame.time_ms : 0;
-    const part = after && gap > 0 && gap <= STALE_MS ? (time - before.frame.time_ms) / gap : 0;
+    const gap = after ? timeOf(after, clock) - timeOf(before, clock) : 0;
+    const part = after && gap > 0 && gap <= STALE_MS ? (ms - timeOf(before, clock)) / gap : 0;
     const tracks = before.tracks.map((track) => {
       const later = part > 0 ? after?.tracks.find(({ id }) => id === track.id) : undefined;
       return later ? { ...track, box: between(track.box, later.box, part) } : track;

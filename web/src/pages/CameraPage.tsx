@@ -216,8 +216,8 @@ function CameraView({ name }: { name: string }) {
               reason={online ? undefined : data.reason || undefined}
               aspect={aspect}
               showWay
-              ready={(timeMs) => !data.detector || history.covers(timeMs)}
-              onPicture={(timeMs) => overlay.current?.draw(timeMs)}
+              ready={(moment) => !data.detector || history.covers(moment)}
+              onPicture={(moment) => overlay.current?.draw(moment)}
             >
               <Overlay ref={overlay} camera={data} history={history} shown={editor.draft ? { ...shown, rules: false } : shown} />
               {editor.draft && (

@@ -5,7 +5,7 @@ import { Badge, Text } from '@mantine/core';
 import { useEffect, useImperativeHandle, useRef, useState, type ReactNode, type Ref } from 'react';
 import { useTexts } from '../i18n';
 import { fitted } from '../lib/geometry';
-import type { DriverKind } from './driver';
+import type { DriverKind, Moment } from './driver';
 import { Player, type PlayerState } from './player';
 import classes from './Video.module.css';
 
@@ -31,8 +31,8 @@ interface Props {
   showWay?: boolean;
   /** Why there is no picture, where the camera itself says so. */
   reason?: string;
-  onPicture?: (timeMs: number | undefined) => void;
-  ready?: (timeMs: number) => boolean;
+  onPicture?: (moment: Moment | undefined) => void;
+  ready?: (moment: Moment) => boolean;
   children?: ReactNode;
   ref?: Ref<VideoHandle>;
 }
@@ -90,11 +90,11 @@ export function Video({ camera, fps = 15, paused = false, generation = 0, aspect
     const root = screen.current;
     const current = new Player(root, { camera, width: wanted, fps }, {
       state: setState,
-      picture: (width, height, timeMs) => {
+      picture: (width, height, moment) => {
         setMeasured(width / height);
-        told.current.onPicture?.(timeMs);
+        told.current.onPicture?.(moment);
       },
-      ready: (timeMs) => told.current.ready?.(timeMs) ?? true,
+      ready: (moment) => told.current.ready?.(moment) ?? true,
     });
     // What stood here while nothing streamed gives way with the first picture, not before.
     player.current = current;

@@ -26,20 +26,29 @@ export class DriverError extends Error {
   }
 }
 
+/**
+ * Which picture it is: by the stream's own clock, or by the server's time of day. Both stand in each
+ * analysis, and neither can be had from the other.
+ */
+export interface Moment {
+  clock: 'media' | 'wall';
+  ms: number;
+}
+
 /** Where a driver plays and whom it tells. */
 export interface Stage {
   /** The driver puts one element in here that fills it, and takes it away when told to stop. */
   root: HTMLElement;
   /** Told to stop. */
   signal: AbortSignal;
-  /** A picture is to be seen now. `timeMs`: when it was captured, by the server's clock, if known. */
-  picture: (width: number, height: number, timeMs: number | undefined) => void;
+  /** A picture is to be seen now: which one, if that is known. */
+  picture: (width: number, height: number, moment: Moment | undefined) => void;
   failed: (error: DriverError) => void;
   /**
-   * Whether what belongs onto the picture of this time is known. Drivers that know their pictures'
+   * Whether what belongs onto this picture is known. Drivers that know their pictures'
    * times wait a little for it, so that boxes lie on the picture that they were found in.
    */
-  ready: (timeMs: number) => boolean;
+  ready: (moment: Moment) => boolean;
 }
 
 export interface Driver {

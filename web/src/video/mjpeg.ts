@@ -2,7 +2,7 @@
 // Where no connection is free for endless pictures, single ones are asked for in turn.
 
 import { ApiError, fetchRaw } from '../api/client';
-import { DriverError, fill, scopeOf, type Driver, type Stage, type Wish } from './driver';
+import { DriverError, fill, scopeOf, type Driver, type Moment, type Stage, type Wish } from './driver';
 import { MultipartReader } from './multipart';
 import { stills, streams } from './slots';
 
@@ -15,7 +15,7 @@ const STILL_EVERY = 400;
 
 interface Held {
   bitmap: ImageBitmap;
-  timeMs: number | undefined;
+  moment: Moment | undefined;
   came: number;
 }
 
@@ -39,13 +39,13 @@ class Screen {
     }, { once: true });
   }
 
-  async add(bytes: BlobPart, timeMs: number | undefined): Promise<void> {
+  async add(bytes: BlobPart, moment: Moment | undefined): Promise<void> {
     const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/jpeg' }));
     if (this.stage.signal.aborted) {
       bitmap.close();
       return;
     }
-    this.held.push({ bitmap, timeMs, came: performance.now() });
+    this.held.push({ bitmap, moment, came: performance.now() });
     if (document.hidden || this.held.length > MAX_HELD) this.look();
   }
 
@@ -55,7 +55,7 @@ class Screen {
       const first = this.held[0];
       if (!first) break;
       const late = performance.now() - first.came > PATIENCE || this.held.length > MAX_HELD;
-      if (!late && first.timeMs !== undefined && !this.stage.ready(first.timeMs)) break;
+      if (!late && first.moment && !this.stage.ready(first.moment)) break;
       show?.bitmap.close();
       show = this.held.shift();
     }
@@ -65,13 +65,13 @@ class Screen {
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     this.canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
     bitmap.close();
-    this.stage.picture(width, height, show.timeMs);
+    this.stage.picture(width, height, show.moment);
   }
 }
 
-function takenAt(text: string | null | undefined): number | undefined {
-  const time = Number(text ?? Number.NaN);
-  return Number.isFinite(time) ? time : undefined;
+function takenAt(text: string | null | undefined): Moment | undefined {
+  const ms = Number(text ?? Number.NaN);
+  return Number.isFinite(ms) ? { clock: 'wall', ms } : undefined;
 }
 
 function path(wish: Wish, file: string): string {

@@ -1,7 +1,7 @@
 // Keeps a camera's live pictures in an element, by whichever way works, and begins again when they
 // stop. Knows nothing of React, so that it is the same for every page.
 
-import { DriverError, fill, type Driver, type DriverKind, type Fault, type Wish } from './driver';
+import { DriverError, fill, type Driver, type DriverKind, type Fault, type Moment, type Wish } from './driver';
 import { mjpeg } from './mjpeg';
 import { mse } from './mse';
 import { Ways } from './ways';
@@ -22,8 +22,8 @@ export type PlayerState =
 
 export interface Told {
   state: (state: PlayerState) => void;
-  picture: (width: number, height: number, timeMs: number | undefined) => void;
-  ready: (timeMs: number) => boolean;
+  picture: (width: number, height: number, moment: Moment | undefined) => void;
+  ready: (moment: Moment) => boolean;
 }
 
 export class Player {
@@ -102,7 +102,7 @@ export class Player {
       signal: running.signal,
       ready: this.told.ready,
       failed: fail,
-      picture: (width, height, timeMs) => {
+      picture: (width, height, moment) => {
         if (running.signal.aborted) return;
         if (!playing) {
           playing = true;
@@ -111,7 +111,7 @@ export class Player {
           this.told.state({ state: 'playing', kind });
         }
         watch(NEXT_WITHIN);
-        this.told.picture(width, height, timeMs);
+        this.told.picture(width, height, moment);
       },
     });
   }

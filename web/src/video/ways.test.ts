@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { opening } from './mse';
-import { scopeOf } from './driver';
+import { DriverError, scopeOf } from './driver';
+import { announcement, Reels } from './mse';
 import { Ways } from './ways';
 
 it('falls back from WebRTC over Media Source to JPEG', () => {
@@ -30,8 +30,21 @@ it('knows what a refusal means', () => {
   expect([404, 415, 503].map(scopeOf)).toEqual(['server', 'camera', 'passing']);
 });
 
-it('reads what is coming', () => {
-  expect(opening('{"mime":"video/mp4; codecs=\\"avc1.640028\\""}')).toEqual({ mime: 'video/mp4; codecs="avc1.640028"', time_ms: undefined });
-  expect(opening('{"mime":"video/mp4","time_ms":5}')?.time_ms).toBe(5);
-  for (const odd of ['', 'null', '[]', '{"mime":3}', new ArrayBuffer(1)]) expect(opening(odd)).toBeUndefined();
+it('reads what is coming, or why nothing is', () => {
+  expect(announcement('{"mime":"video/mp4; codecs=\\"avc1.640028\\"","media_ms":5}')).toEqual({ mime: 'video/mp4; codecs="avc1.640028"', mediaMs: 5 });
+  expect(announcement('{"mime":"video/mp4"}')).toEqual({ mime: 'video/mp4', mediaMs: undefined });
+  const refused = announcement('{"error":{"kind":"codec","message":"mpeg4 is not played"}}');
+  expect(refused).toBeInstanceOf(DriverError);
+  for (const odd of ['', 'null', '[]', '{"mime":3}', new ArrayBuffer(1)]) expect(announcement(odd)).toBeUndefined();
+});
+
+it('knows which picture is at which time of films one after the other', () => {
+  const reels = new Reels();
+  expect(reels.mediaMs(0)).toBeUndefined();
+  reels.begin(0, 1000);
+  reels.begin(4.2, 90_000);
+  expect(reels.mediaMs(1.5)).toBe(2500);
+  expect(reels.mediaMs(4.2)).toBe(90_000);
+  reels.begin(6, undefined);
+  expect(reels.mediaMs(7)).toBeUndefined();
 });
