@@ -23,8 +23,8 @@ type SpanName = (typeof SPANS)[number];
 
 const COMPARES = ['none', 'before', 'week'] as const;
 
-const COLORS: Record<Measure, [light: string, dark: string]> = {
-  forward: ['#0b7285', '#0b7285'], backward: ['#d9480f', '#d9480f'], entered: ['#0b7285', '#0b7285'], left: ['#d9480f', '#d9480f'], dwelled: ['#862e9c', '#862e9c'],
+const COLORS: Record<Measure, Curve['color']> = {
+  forward: 'first', backward: 'second', entered: 'first', left: 'second', dwelled: 'third',
 };
 
 const AXES: Record<Step, Style> = { minute: 'time', '5m': 'time', hour: 'dayTime', day: 'day', month: 'month' };
@@ -64,7 +64,7 @@ function useCurves(now: Series, before: Series | undefined, measures: readonly M
   return useMemo(
     () => measures.flatMap((measure) => {
       const label = word('measure', measure);
-      const color = COLORS[measure][0];
+      const color = COLORS[measure];
       const curve: Curve = { label, values: now.values[measure], color };
       // The other time is as long, but months and days with clock changes may not be.
       const compared = before && now.starts.map((_start, index) => before.values[measure][index] ?? null);
@@ -123,7 +123,7 @@ export function Counts() {
   const lineCurves = useCurves(now, then, LINE_MEASURES);
   const zoneCurves = useCurves(now, then, ZONE_MEASURES);
   const dwellLabel = t('zone.stay');
-  const dwellCurve = useMemo<Curve[]>(() => [{ label: dwellLabel, values: now.dwell, color: '#862e9c' }], [now, dwellLabel]);
+  const dwellCurve = useMemo<Curve[]>(() => [{ label: dwellLabel, values: now.dwell, color: 'third' }], [now, dwellLabel]);
   const duration = useMemo(() => (value: number) => formatDuration(value, language), [language]);
 
   const sums = useMemo(() => totals(counts.data ?? []), [counts.data]);

@@ -80,7 +80,7 @@ export function Events() {
   const navigate = useNavigate({ from: '/events' });
   const { event: opened, ...rest } = filters;
   const query = eventQuery(rest);
-  const [shown, setShown] = useState(() => Object.keys(rest).length > 0);
+  const [shown, setShown] = useState(() => Object.keys(rest).length > 0 && window.matchMedia('(min-width: 48em)').matches);
   const [fresh, setFresh] = useState(0);
   const list = useRef<HTMLDivElement>(null);
   const [margin, setMargin] = useState(0);

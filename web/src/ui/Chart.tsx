@@ -11,10 +11,18 @@ import { formatNumber, formatTime, type Style } from '../lib/format';
 export interface Curve {
   label: string;
   values: (number | null)[];
-  color: string;
+  color: 'first' | 'second' | 'third';
   /** What it is compared with is drawn dashed. */
   dashed?: boolean;
 }
+
+const PAINTS: Record<'light' | 'dark', Record<Curve['color'], string>> = {
+  light: { first: '#0b7285', second: '#d9480f', third: '#862e9c' },
+  dark: { first: '#3bc9db', second: '#ff922b', third: '#da77f2' },
+};
+
+/** What is counted is whole. */
+const WHOLE = [1, 2, 5].flatMap((digit) => [digit, digit * 10, digit * 100, digit * 1000, digit * 10_000, digit * 100_000]).sort((a, b) => a - b);
 
 interface Props {
   label: string;
@@ -33,8 +41,9 @@ export function Chart({ label, starts, curves, timeStyle, format, height = 260 }
   const dark = useComputedColorScheme('light') === 'dark';
   useEffect(() => {
     if (!holder.current || width === 0) return undefined;
+    const paints = PAINTS[dark ? 'dark' : 'light'];
     const ink = dark ? '#c1c7cd' : '#495057';
-    const grid = { stroke: dark ? '#2c3238' : '#e3e6e9', width: 1 };
+    const grid = { stroke: dark ? '#43484e' : '#e3e6e9', width: 1 };
     const number = format ?? ((value: number) => formatNumber(value, language, 1));
     const axis = { stroke: ink, grid, ticks: grid, font: '12px system-ui' };
     const stepped = uPlot.paths.stepped?.({ align: 1 });
@@ -45,14 +54,14 @@ export function Chart({ label, starts, curves, timeStyle, format, height = 260 }
       scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, Math.max(1, (high || 1) * 1.08)] } },
       axes: [
         { ...axis, values: (_chart, at) => at.map((time) => formatTime(time * 1000, timeStyle, language)), space: 90 },
-        { ...axis, size: 62, values: (_chart, at) => at.map((value) => number(value)) },
+        { ...axis, size: 62, incrs: format ? undefined : WHOLE, values: (_chart, at) => at.map((value) => number(value)) },
       ],
       series: [
         { label: timeLabel, value: (_chart, time) => (time ? formatTime(time * 1000, 'full', language) : '–') },
         ...curves.map((curve): uPlot.Series => ({
           label: curve.label,
-          stroke: curve.color,
-          fill: curve.dashed ? undefined : `${curve.color}18`,
+          stroke: paints[curve.color],
+          fill: curve.dashed ? undefined : `${paints[curve.color]}18`,
           width: 2,
           dash: curve.dashed ? [6, 4] : undefined,
           paths: stepped,
