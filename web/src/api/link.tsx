@@ -4,6 +4,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, use, useEffect, useRef, useState, type ReactNode } from 'react';
 import type { OmmaEvent } from './client';
+import { forgetWays } from '../video/offers';
 import { listen, type LinkState } from './socket';
 
 export interface Link {
@@ -45,7 +46,10 @@ export function LinkProvider({ children }: { children: ReactNode }) {
         setLink((before) => (state === 'connecting' && before.state === 'away'
           ? { ...before, nextTry: undefined }
           : { state, known: true, nextTry }));
-        if (state === 'open' && wasAway) void client.invalidateQueries();
+        if (state === 'open' && wasAway) {
+          forgetWays();
+          void client.invalidateQueries();
+        }
         if (state !== 'connecting') wasAway = state === 'away';
       },
     );

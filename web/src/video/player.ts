@@ -4,6 +4,7 @@
 import { DriverError, fill, type Driver, type DriverKind, type Fault, type Moment, type Wish } from './driver';
 import { mjpeg } from './mjpeg';
 import { mse } from './mse';
+import { missingWays } from './offers';
 import { Ways } from './ways';
 import { whep } from './whep';
 
@@ -37,13 +38,19 @@ export class Player {
     private readonly wish: Wish,
     private readonly told: Told,
   ) {
-    this.run(ways.first(wish.camera, Date.now()));
+    void this.begin();
   }
 
   stop(): void {
     clearTimeout(this.timer);
     this.running.abort();
     this.still?.remove();
+  }
+
+  private async begin(): Promise<void> {
+    const { signal } = this.running;
+    for (const kind of await missingWays(this.wish.camera)) ways.lacks(kind, Date.now());
+    if (!signal.aborted) this.run(ways.first(this.wish.camera, Date.now()));
   }
 
   /** What is to be seen now, as a canvas; none before the first picture. */

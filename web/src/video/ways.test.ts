@@ -17,6 +17,8 @@ it('asks a server that does not know a way only once for all cameras', () => {
   ways.after('webrtc', 'a', 'server', 1, 0);
   expect(ways.first('b', 1000)).toBe('mse');
   expect(ways.first('b', 10 * 60_000)).toBe('webrtc');
+  ways.lacks('mse', 0);
+  expect(ways.first('c', 1000)).toBe('mjpeg');
 });
 
 it('tries again what may pass, and the last way for ever', () => {

@@ -17,6 +17,11 @@ export class Ways {
     return this.from(0, camera, now);
   }
 
+  /** The server does not have this way. */
+  lacks(kind: DriverKind, now: number): void {
+    this.resting.set(kind, now + REST);
+  }
+
   private from(index: number, camera: string, now: number): DriverKind {
     const last = this.all.at(-1) ?? 'mjpeg';
     return this.all.slice(index).find((kind) => !this.rests(kind, camera, now)) ?? last;
