@@ -297,6 +297,8 @@ const tests = {
     page.faults = [];
     page.on('pageerror', (error) => page.faults.push(String(error)));
     await page.addInitScript(() => delete window.RTCPeerConnection);
+    // Without a WebSocket, such an address is refused, but not unknown.
+    await page.route(/\/mse$/, (route) => route.fulfill({ status: 400, json: {} }));
     await page.routeWebSocket(/\/mse$/, (socket) => {
       for (const media of [0, 60_000, 120_000]) {
         socket.send(JSON.stringify({ mime, media_ms: media, wall_ms: 0, missed: 0 }));
