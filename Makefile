@@ -8,7 +8,7 @@ ort := $(firstword $(ORT_DYLIB_PATH) $(CURDIR)/.setup/onnxruntime/libonnxruntime
 # Clips and models to try things with, where there are any.
 export OMMA_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 
-.PHONY: help demo build test lint bench clean
+.PHONY: help demo build test lint bench clean web
 
 help:
 	@echo "make demo    build Omma and show it at work"
@@ -16,6 +16,7 @@ help:
 	@echo "make test    format, lints and all tests"
 	@echo "make lint    format and lints alone"
 	@echo "make bench   measure speed, write docs/benchmarks.md"
+	@echo "make web     the portal alone: web/dist, with its lints and tests (needs Node 20.19)"
 
 build:
 	tools/setup.sh build
@@ -40,6 +41,9 @@ test:
 bench: build
 	tools/setup.sh bench
 	ORT_DYLIB_PATH=$(ort) benches/run.py
+
+web:
+	cd web && npm ci && npm run lint && npm test && npm run build
 
 clean:
 	cargo clean

@@ -1,0 +1,130 @@
+// What pages know of the server, and how fresh it must be. Keys begin with what they are about, so
+// that a change can make all of it stale at once.
+
+import { keepPreviousData, queryOptions, type QueryClient } from '@tanstack/react-query';
+import { api, ApiError, ask, fetchRaw, type CameraSettings } from './client';
+
+/** States and counts change all the time. */
+const LIVELY = 2000;
+/** What changes rarely, or by somebody's hand. */
+const CALM = 10_000;
+
+const camera = (name: string) => ({ path: { name } });
+
+export const camerasQuery = queryOptions({
+  queryKey: ['cameras'],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/cameras', { signal }))).cameras,
+  refetchInterval: LIVELY,
+});
+
+export const cameraQuery = (name: string) => queryOptions({
+  queryKey: ['cameras', name],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/cameras/{name}', { params: camera(name), signal })),
+  refetchInterval: LIVELY,
+});
+
+export const settingsQuery = (name: string) => queryOptions({
+  queryKey: ['settings', name],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/cameras/{name}/settings', { params: camera(name), signal })),
+  staleTime: 0,
+});
+
+export interface CountsAsked {
+  cameras?: string;
+  rule?: string;
+  class?: string;
+  from: string;
+  to: string;
+  bucket?: string;
+}
+
+export const countsQuery = (query: CountsAsked, refetchInterval: number | false) => queryOptions({
+  queryKey: ['counts', query],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/counts', { params: { query }, signal }))).counts,
+  placeholderData: keepPreviousData,
+  refetchInterval,
+});
+
+export const recordingsQuery = (name: string, from: number, to: number, refetchInterval: number | false) => queryOptions({
+  queryKey: ['recordings', name, from, to],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/cameras/{name}/recordings', {
+    params: { ...camera(name), query: { from: String(Math.floor(from)), to: String(Math.ceil(to)) } }, signal,
+  })),
+  placeholderData: keepPreviousData,
+  refetchInterval,
+});
+
+export const eventQueryById = (id: string) => queryOptions({
+  queryKey: ['events', 'one', id],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/events/{id}', { params: { path: { id } }, signal })),
+});
+
+export const nodesQuery = queryOptions({
+  queryKey: ['nodes'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/nodes', { signal })),
+  refetchInterval: CALM,
+});
+
+export const sinksQuery = queryOptions({
+  queryKey: ['sinks'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/sinks', { signal })),
+  refetchInterval: CALM,
+});
+
+export const publicationsQuery = queryOptions({
+  queryKey: ['publications'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/publications', { signal })),
+  refetchInterval: CALM,
+});
+
+export const healthQuery = queryOptions({
+  queryKey: ['health'],
+  queryFn: async ({ signal }) => ask(api.GET('/readyz', { signal })),
+  refetchInterval: CALM,
+  // Not ready is an answer, not a reason to ask again at once.
+  retry: false,
+});
+
+export const metricsQuery = queryOptions({
+  queryKey: ['metrics'],
+  queryFn: async ({ signal }) => (await fetchRaw('/metrics', { signal })).text(),
+  refetchInterval: 5000,
+});
+
+/** A camera's settings were changed: what is known of it no longer holds. */
+export async function cameraChanged(client: QueryClient, name: string): Promise<void> {
+  await Promise.all([
+    client.invalidateQueries({ queryKey: ['cameras'] }),
+    client.invalidateQueries({ queryKey: ['settings', name] }),
+  ]);
+}
+
+/** Somebody else has saved other settings since this editing began. */
+export class Conflict extends Error {
+  constructor(readonly theirs: CameraSettings) {
+    super('the settings were changed by somebody else in the meantime');
+    this.name = 'Conflict';
+  }
+}
+
+/**
+ * Saves settings, if they are still what the editing began with: the API replaces all settings at
+ * once, and whoever saves last would undo what others did.
+ */
+export async function saveSettings(
+  name: string,
+  base: CameraSettings | undefined,
+  settings: CameraSettings,
+  same: (a: unknown, b: unknown) => boolean,
+): Promise<void> {
+  if (base) {
+    const now = await ask(api.GET('/api/v1/cameras/{name}/settings', { params: camera(name) }));
+    if (!same(now, base)) throw new Conflict(now);
+  }
+  await ask(api.PUT('/api/v1/cameras/{name}', { params: camera(name), body: settings }));
+}
+
+/** Asked again after a while where nobody answered; a refusal stays one. */
+export function retry(count: number, error: Error): boolean {
+  return error instanceof ApiError && error.away && count < 2;
+}

@@ -1,0 +1,118 @@
+// Editing a camera's lines and zones from the settings that were read to those that are saved.
+
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, ask, type CameraSettings } from '../api/client';
+import { cameraChanged, Conflict, saveSettings } from '../api/queries';
+import { useTexts } from '../i18n';
+import type { Point } from '../lib/geometry';
+import { done, failed } from '../ui/notify';
+import { add, begin, redo, same, step, undo, type Change, type Draft, type Kind, type Past, type Place, type Refusal } from './draft';
+
+interface Editing {
+  /** The settings that the editing began with. */
+  base: CameraSettings;
+  saved: Draft;
+  past: Past;
+}
+
+function draftOf(settings: CameraSettings): Draft {
+  // The API gives points as lists of numbers; it has checked that there are two.
+  return { lines: settings.lines ?? {}, zones: settings.zones ?? {} } as unknown as Draft;
+}
+
+export function useEditor(camera: string) {
+  const { t } = useTexts();
+  const client = useQueryClient();
+  const [editing, setEditing] = useState<Editing>();
+  const [selected, select] = useState<Place>();
+  const [drawing, setDrawing] = useState<Kind>();
+  const [refused, setRefused] = useState<Refusal>();
+  const [theirs, setTheirs] = useState<CameraSettings>();
+  const [saving, setSaving] = useState(false);
+
+  const start = (settings: CameraSettings) => {
+    const draft = draftOf(settings);
+    setEditing({ base: settings, saved: draft, past: begin(draft) });
+    select(undefined);
+    setDrawing(undefined);
+    setRefused(undefined);
+    setTheirs(undefined);
+  };
+  const open = async () => {
+    try {
+      start(await ask(api.GET('/api/v1/cameras/{name}/settings', { params: { path: { name: camera } } })));
+    } catch (error) {
+      failed(t('editor.failed'), error);
+    }
+  };
+  const close = () => setEditing(undefined);
+
+  const change = (outcome: Change, merge: boolean) => {
+    if ('refused' in outcome) {
+      setRefused(outcome.refused);
+      return;
+    }
+    setRefused(undefined);
+    select(outcome.at);
+    setEditing((now) => now && { ...now, past: step(now.past, outcome.draft, merge) });
+  };
+  const travel = (how: (past: Past) => Past) => () => {
+    select(undefined);
+    setRefused(undefined);
+    setEditing((now) => now && { ...now, past: how(now.past) });
+  };
+  const draw = (kind: Kind | undefined) => {
+    setDrawing(kind);
+    setRefused(undefined);
+    if (kind) select(undefined);
+  };
+  const drawn = (kind: Kind, points: Point[]) => {
+    if (!editing) return;
+    setDrawing(undefined);
+    change(add(editing.past.now, kind, points), false);
+  };
+
+  const put = async (base: CameraSettings | undefined, from: CameraSettings) => {
+    if (!editing) return;
+    const draft = editing.past.now;
+    setSaving(true);
+    try {
+      const settings = { ...from, lines: draft.lines, zones: draft.zones } as unknown as CameraSettings;
+      await saveSettings(camera, base, settings, same);
+      await cameraChanged(client, camera);
+      done(t('saved'));
+      close();
+    } catch (error) {
+      if (error instanceof Conflict) setTheirs(error.theirs);
+      else failed(t('save.failed'), error);
+    } finally {
+      setSaving(false);
+    }
+  };
+
+  return {
+    draft: editing?.past.now,
+    selected,
+    drawing,
+    refused,
+    saving,
+    conflict: theirs !== undefined,
+    dirty: editing !== undefined && !same(editing.saved, editing.past.now),
+    canUndo: (editing?.past.before.length ?? 0) > 0,
+    canRedo: (editing?.past.after.length ?? 0) > 0,
+    open,
+    close,
+    select,
+    draw,
+    drawn,
+    change,
+    cancel: () => setDrawing(undefined),
+    undo: travel(undo),
+    redo: travel(redo),
+    save: () => editing && void put(editing.base, editing.base),
+    // Lines and zones as drawn here, everything else as the others have saved it.
+    overwrite: () => theirs && void put(theirs, theirs),
+    takeTheirs: () => theirs && start(theirs),
+  };
+}

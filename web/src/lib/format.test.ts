@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { formatBytes, formatDuration, formatPercent } from './format';
+
+it('sizes are short', () => {
+  expect(formatBytes(0, 'en')).toBe('0 B');
+  expect(formatBytes(1500, 'de')).toBe('1,5 kB');
+  expect(formatBytes(25_300_000, 'en')).toBe('25 MB');
+  expect(formatBytes(4e15, 'en')).toBe('4,000 TB');
+});
+
+it('durations have two parts at most', () => {
+  expect(formatDuration(4200, 'en')).toBe('4.2 s');
+  expect(formatDuration(185_000, 'en')).toBe('3 min 5 s');
+  expect(formatDuration(7_200_000, 'en')).toBe('2 h');
+  expect(formatDuration(90_000_000, 'en')).toBe('1 d 1 h');
+  expect(formatDuration(-5, 'en')).toBe('0 s');
+});
+
+it('shares are percent', () => {
+  expect(formatPercent(0.876, 'en')).toBe('88%');
+});

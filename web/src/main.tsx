@@ -1,0 +1,35 @@
+// Where the portal begins.
+
+import '@mantine/core/styles.css';
+import '@mantine/notifications/styles.css';
+import './main.css';
+import { MantineProvider } from '@mantine/core';
+import { Notifications } from '@mantine/notifications';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { LinkProvider } from './api/link';
+import { retry } from './api/queries';
+import { TextsProvider } from './i18n';
+import { router } from './router';
+import { theme } from './theme';
+
+const client = new QueryClient({ defaultOptions: { queries: { retry, staleTime: 1000 } } });
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <MantineProvider theme={theme} defaultColorScheme="auto">
+        <TextsProvider>
+          <QueryClientProvider client={client}>
+            <LinkProvider>
+              <Notifications position="bottom-right" limit={4} />
+              <RouterProvider router={router} />
+            </LinkProvider>
+          </QueryClientProvider>
+        </TextsProvider>
+      </MantineProvider>
+    </StrictMode>,
+  );
+}

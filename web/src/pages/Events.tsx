@@ -1,0 +1,154 @@
+// What happened: filtered by what stands in the address, however many there are, with picture and
+// footage of each.
+
+import { ActionIcon, Badge, Button, Card, Group, MultiSelect, NumberInput, Text, TextInput, UnstyledButton } from '@mantine/core';
+import { IconCameraOff, IconFilter, IconRefresh } from '@tabler/icons-react';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useRef, useState } from 'react';
+import { api, ask, type OmmaEvent } from '../api/client';
+import { useEvents } from '../api/link';
+import { camerasQuery } from '../api/queries';
+import { useTexts } from '../i18n';
+import { compact, eventQuery, KINDS, type EventFilters } from '../lib/filters';
+import { formatPercent, formatTime } from '../lib/format';
+import { fromField, toField } from '../lib/time';
+import { PageHead } from '../ui/Page';
+import { Failed, Nothing, PageLoading } from '../ui/States';
+import { EventDetails, useEventText } from './EventDetails';
+import classes from './Events.module.css';
+
+const PAGE = 200;
+const ROW = 84;
+
+function Row({ event, open }: { event: OmmaEvent; open: () => void }) {
+  const { language, word } = useTexts();
+  const text = useEventText();
+  const [broken, setBroken] = useState(false);
+  return (
+    <UnstyledButton className={classes.row} onClick={open}>
+      {event.snapshot && !broken
+        ? <img className={classes.thumb} src={event.snapshot} alt="" loading="lazy" onError={() => setBroken(true)} />
+        : <span className={classes.thumb}><IconCameraOff size={22} aria-hidden="true" /></span>}
+      <span className={classes.text}>
+        <Text component="span" fw={600} size="sm" truncate>{text(event)}</Text>
+        <Text component="span" size="xs" c="dimmed" truncate>{event.camera} · {formatTime(event.time_ms, 'full', language)}</Text>
+      </span>
+      <Group component="span" gap={6} visibleFrom="xs" wrap="nowrap">
+        {event.class && <Badge variant="default" tt="none">{word('class', event.class)}</Badge>}
+        {event.score !== null && event.score !== undefined && <Text component="span" size="xs" c="dimmed" w={36} ta="right">{formatPercent(event.score, language)}</Text>}
+      </Group>
+    </UnstyledButton>
+  );
+}
+
+function Filters({ filters, change }: { filters: EventFilters; change: (values: Partial<EventFilters>) => void }) {
+  const { t, word } = useTexts();
+  const cameras = useQuery(camerasQuery);
+  const all = cameras.data ?? [];
+  // A camera that is gone has left its events.
+  const names = [...new Set([...all.map(({ name }) => name), ...(filters.cameras ?? [])])];
+  return (
+    <Card mb="md">
+      <div className={classes.filters}>
+        <MultiSelect label={t('camera')} data={names} value={filters.cameras ?? []} onChange={(chosen) => change({ cameras: chosen.length > 0 ? chosen : undefined })} clearable placeholder={filters.cameras ? undefined : t('all')} />
+        <MultiSelect label={t('kind')} data={KINDS.map((value) => ({ value, label: word('kind', value) }))} value={filters.kinds ?? []} onChange={(chosen) => change({ kinds: chosen.length > 0 ? chosen : undefined })} clearable placeholder={filters.kinds ? undefined : t('all')} />
+        <TextInput key={`rule ${filters.rule}`} label={t('rule')} defaultValue={filters.rule ?? ''} onBlur={(event) => change({ rule: event.currentTarget.value || undefined })} onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()} placeholder={t('all')} />
+        <TextInput key={`class ${filters.class}`} label={t('class')} defaultValue={filters.class ?? ''} onBlur={(event) => change({ class: event.currentTarget.value || undefined })} onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()} placeholder={t('all')} />
+        <NumberInput label={t('events.minScore')} min={0} max={100} suffix=" %" value={filters.minScore === undefined ? '' : filters.minScore * 100} onChange={(value) => change({ minScore: typeof value === 'number' && value > 0 ? value / 100 : undefined })} />
+        <TextInput type="datetime-local" label={t('from')} value={filters.from === undefined ? '' : toField(filters.from)} onChange={(event) => change({ from: fromField(event.currentTarget.value) })} />
+        <TextInput type="datetime-local" label={t('to')} value={filters.to === undefined ? '' : toField(filters.to)} onChange={(event) => change({ to: fromField(event.currentTarget.value) })} />
+      </div>
+    </Card>
+  );
+}
+
+/** Whether an event that has just come would be in the list. */
+function matches(event: OmmaEvent, filters: EventFilters): boolean {
+  const has = (list: string[] | undefined, value: string) => list === undefined || list.includes(value);
+  return has(filters.cameras, event.camera) && has(filters.kinds, event.kind) &&
+    (filters.rule === undefined || filters.rule === event.rule) &&
+    (filters.class === undefined || filters.class === event.class) &&
+    (filters.minScore === undefined || (event.score ?? 0) >= filters.minScore) &&
+    (filters.to === undefined || event.time_ms < filters.to);
+}
+
+export function Events() {
+  const { t } = useTexts();
+  const filters = useSearch({ from: '/events' });
+  const navigate = useNavigate({ from: '/events' });
+  const { event: opened, ...rest } = filters;
+  const query = eventQuery(rest);
+  const [shown, setShown] = useState(() => Object.keys(rest).length > 0 && window.matchMedia('(min-width: 48em)').matches);
+  const [fresh, setFresh] = useState(0);
+  const list = useRef<HTMLDivElement>(null);
+  const [margin, setMargin] = useState(0);
+
+  const events = useInfiniteQuery({
+    queryKey: ['events', 'list', query],
+    queryFn: ({ pageParam, signal }) => ask(api.GET('/api/v1/events', { params: { query: { ...query, limit: PAGE, ...compact({ before_seq: pageParam }) } }, signal })),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: (page) => page.next ?? undefined,
+    // Thousands of rows are not asked for again because a window was touched.
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+  useEvents((event) => {
+    if (matches(event, rest)) setFresh((count) => count + 1);
+  });
+
+  const rows = events.data?.pages.flatMap((page) => page.events) ?? [];
+  const virtualizer = useWindowVirtualizer({ count: rows.length, estimateSize: () => ROW, overscan: 8, scrollMargin: margin });
+  const items = virtualizer.getVirtualItems();
+  useEffect(() => {
+    setMargin(list.current?.offsetTop ?? 0);
+  }, [shown, events.isPending]);
+  const lastSeen = items.at(-1)?.index ?? 0;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = events;
+  useEffect(() => {
+    if (hasNextPage && !isFetchingNextPage && lastSeen >= rows.length - 30) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage, lastSeen, rows.length]);
+
+  const change = (values: Partial<EventFilters>) => {
+    setFresh(0);
+    void navigate({ search: compact({ ...filters, ...values }), replace: true, resetScroll: false });
+  };
+  const open = (event: string | undefined) => void navigate({ search: compact({ ...rest, event }), resetScroll: false });
+  const again = () => {
+    setFresh(0);
+    window.scrollTo({ top: 0 });
+    void events.refetch();
+  };
+  return (
+    <>
+      <PageHead title={t('nav.events')}>
+        {fresh > 0 && <Button size="sm" variant="light" leftSection={<IconRefresh size={18} />} onClick={again} data-testid="fresh">{t('events.fresh', { count: fresh })}</Button>}
+        <ActionIcon aria-label={t('filters')} aria-expanded={shown} variant={shown ? 'light' : 'subtle'} onClick={() => setShown(!shown)}><IconFilter size={20} /></ActionIcon>
+      </PageHead>
+      {shown && <Filters filters={rest} change={change} />}
+      {events.error && <Failed error={events.error}><Button size="xs" onClick={() => void events.refetch()}>{t('again')}</Button></Failed>}
+      {events.isPending && <PageLoading />}
+      {events.data && rows.length === 0 && <Nothing><Text>{t('events.none')}</Text></Nothing>}
+      <div ref={list} className={classes.list} style={{ height: virtualizer.getTotalSize() }} role="list" data-testid="events" data-count={rows.length}>
+        {items.map((item) => {
+          const event = rows[item.index];
+          return event && (
+            <div
+              key={event.id}
+              role="listitem"
+              // Not all rows are there; those who can't see are told how many there are so far.
+              aria-setsize={hasNextPage ? -1 : rows.length}
+              aria-posinset={item.index + 1}
+              className={classes.item}
+              style={{ height: item.size, transform: `translateY(${item.start - virtualizer.options.scrollMargin}px)` }}
+            >
+              <Row event={event} open={() => open(event.id)} />
+            </div>
+          );
+        })}
+      </div>
+      {opened !== undefined && <EventDetails id={opened} close={() => open(undefined)} />}
+    </>
+  );
+}

@@ -1,0 +1,137 @@
+// The timeline of recordings: footage, gaps, events, and the moment that is shown. Dragged and
+// zoomed with the mouse, two fingers or the keyboard.
+
+import { useComputedColorScheme } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
+import { useEffect, useRef, type KeyboardEvent, type PointerEvent } from 'react';
+import { useTexts } from '../i18n';
+import { formatTime } from '../lib/format';
+import { marks, shift, toPixel, toTime, zoom } from '../lib/timeline';
+import { DAY, HOUR, MINUTE, SECOND, type Span } from '../lib/time';
+
+const HEIGHT = 92;
+/** A press that moves less than this many pixels is a click. */
+const CLICK = 5;
+
+interface Props {
+  view: Span;
+  setView: (view: Span) => void;
+  ranges: readonly { from_ms: number; to_ms: number }[];
+  events: readonly number[];
+  selection: Span | undefined;
+  at: number;
+  seek: (time: number) => void;
+}
+
+export function Timeline({ view, setView, ranges, events, selection, at, seek }: Props) {
+  const { t, language } = useTexts();
+  const dark = useComputedColorScheme('light') === 'dark';
+  const { ref: sized, width } = useElementSize<HTMLDivElement>();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const press = useRef<{ x: number; view: Span; moved: boolean }>(undefined);
+
+  useEffect(() => {
+    const target = canvas.current;
+    const context = target?.getContext('2d');
+    if (!target || !context || width === 0) return;
+    const ratio = window.devicePixelRatio || 1;
+    Object.assign(target, { width: Math.round(width * ratio), height: Math.round(HEIGHT * ratio) });
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const place = (time: number) => toPixel(view, width, time);
+    context.fillStyle = dark ? '#1d2126' : '#eceff2';
+    context.fillRect(0, 24, width, 48);
+    for (const range of ranges) {
+      const [from, to] = [place(range.from_ms), place(range.to_ms)];
+      if (to < 0 || from > width) continue;
+      context.fillStyle = dark ? '#12727f' : '#3bb1bf';
+      context.fillRect(from, 24, Math.max(1, to - from), 48);
+    }
+    if (selection) {
+      context.fillStyle = 'rgb(240 140 0 / 40%)';
+      context.fillRect(place(selection.from), 24, place(selection.to) - place(selection.from), 48);
+    }
+    context.fillStyle = dark ? '#ffd43b' : '#a61e4d';
+    for (const time of events) context.fillRect(place(time) - 1, 58, 2, 14);
+    const { times, distance } = marks(view, width, 84);
+    context.font = '12px system-ui, sans-serif';
+    context.textAlign = 'center';
+    for (const time of times) {
+      context.fillStyle = dark ? '#3a4149' : '#c3c9cf';
+      context.fillRect(place(time), 18, 1, 6);
+      context.fillStyle = dark ? '#c1c7cd' : '#495057';
+      context.fillText(formatTime(time, distance >= DAY ? 'day' : distance < MINUTE ? 'seconds' : 'time', language), place(time), 13);
+    }
+    context.fillStyle = '#e03131';
+    context.fillRect(place(at) - 1, 20, 2, 56);
+    context.textAlign = 'left';
+    context.fillStyle = dark ? '#c1c7cd' : '#495057';
+    context.fillText(formatTime((view.from + view.to) / 2, 'day', language), 2, HEIGHT - 4);
+  }, [view, width, ranges, events, selection, at, dark, language]);
+
+  // Attached by hand: a wheel that zooms must not scroll the page, which React's way can't prevent.
+  useEffect(() => {
+    const target = canvas.current;
+    if (!target) return undefined;
+    const wheel = (event: WheelEvent) => {
+      event.preventDefault();
+      const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey;
+      const by = sideways ? event.deltaX || event.deltaY : event.deltaY;
+      if (sideways) setView(shift(view, (by / Math.max(1, width)) * (view.to - view.from)));
+      else setView(zoom(view, 1.0015 ** by, toTime(view, width, event.offsetX)));
+    };
+    target.addEventListener('wheel', wheel, { passive: false });
+    return () => target.removeEventListener('wheel', wheel);
+  }, [view, width, setView]);
+
+  const down = (event: PointerEvent<HTMLCanvasElement>) => {
+    event.currentTarget.setPointerCapture(event.pointerId);
+    press.current = { x: event.clientX, view, moved: false };
+  };
+  const move = (event: PointerEvent<HTMLCanvasElement>) => {
+    const begun = press.current;
+    if (!begun) return;
+    const by = event.clientX - begun.x;
+    if (Math.abs(by) > CLICK) begun.moved = true;
+    if (begun.moved) setView(shift(begun.view, (-by / Math.max(1, width)) * (begun.view.to - begun.view.from)));
+  };
+  const up = (event: PointerEvent<HTMLCanvasElement>) => {
+    const clicked = press.current?.moved === false;
+    press.current = undefined;
+    if (clicked) seek(toTime(view, width, event.clientX - event.currentTarget.getBoundingClientRect().left));
+  };
+  const keys = (event: KeyboardEvent) => {
+    const large = event.shiftKey ? 10 : 1;
+    const moves: Record<string, () => void> = {
+      ArrowLeft: () => seek(at - 5 * SECOND * large),
+      ArrowRight: () => seek(at + 5 * SECOND * large),
+      PageUp: () => seek(at - HOUR),
+      PageDown: () => seek(at + HOUR),
+      '+': () => setView(zoom(view, 0.5, at)),
+      '-': () => setView(zoom(view, 2, at)),
+    };
+    const act = moves[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+  return (
+    <div ref={sized}>
+      <canvas
+        ref={canvas}
+        tabIndex={0}
+        role="slider"
+        aria-label={t('timeline')}
+        aria-valuemin={view.from}
+        aria-valuemax={view.to}
+        aria-valuenow={at}
+        aria-valuetext={formatTime(at, 'full', language)}
+        data-testid="timeline"
+        style={{ display: 'block', width: '100%', height: HEIGHT, cursor: 'pointer', touchAction: 'pan-y' }}
+        onPointerDown={down}
+        onPointerMove={move}
+        onPointerUp={up}
+        onKeyDown={keys}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,84 @@
+// Which address shows which page. Each page is loaded when it is first opened, and what is chosen
+// on a page stands in its address.
+
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { compact, eventFilters, fromSearch, textIn, time, toSearch, wordsIn, CAMERA_NAME } from './lib/filters';
+import { NotFound } from './shell/NotFound';
+import { Shell } from './shell/Shell';
+import { PageFailed, PageLoading } from './ui/States';
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+const parent = () => root;
+
+const live = createRoute({
+  getParentRoute: parent,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/Live'), 'Live'),
+});
+
+const cameras = createRoute({
+  getParentRoute: parent,
+  path: '/cameras',
+  component: lazyRouteComponent(() => import('./pages/Cameras'), 'Cameras'),
+});
+
+const camera = createRoute({
+  getParentRoute: parent,
+  path: '/cameras/$name',
+  component: lazyRouteComponent(() => import('./pages/CameraPage'), 'CameraPage'),
+});
+
+const counts = createRoute({
+  getParentRoute: parent,
+  path: '/counts',
+  validateSearch: (search: Record<string, unknown>) => compact({
+    camera: textIn(search.camera),
+    rule: textIn(search.rule),
+    class: textIn(search.class),
+    span: textIn(search.span),
+    from: time(search.from),
+    to: time(search.to),
+    step: textIn(search.step),
+    compare: textIn(search.compare),
+  }),
+  component: lazyRouteComponent(() => import('./pages/Counts'), 'Counts'),
+});
+
+const events = createRoute({
+  getParentRoute: parent,
+  path: '/events',
+  validateSearch: eventFilters,
+  component: lazyRouteComponent(() => import('./pages/Events'), 'Events'),
+});
+
+const recordings = createRoute({
+  getParentRoute: parent,
+  path: '/recordings',
+  validateSearch: (search: Record<string, unknown>) => compact({
+    camera: wordsIn(search.camera, (word) => CAMERA_NAME.test(word))?.[0],
+    at: time(search.at),
+  }),
+  component: lazyRouteComponent(() => import('./pages/Recordings'), 'Recordings'),
+});
+
+const system = createRoute({
+  getParentRoute: parent,
+  path: '/system',
+  component: lazyRouteComponent(() => import('./pages/System'), 'System'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([live, cameras, camera, counts, events, recordings, system]),
+  parseSearch: fromSearch,
+  stringifySearch: toSearch,
+  defaultPreload: 'intent',
+  defaultPendingComponent: PageLoading,
+  defaultErrorComponent: PageFailed,
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,31 @@
+// Which ways of showing live video the server has at all, asked once for the whole page: a wall of
+// cameras would else try each way for each camera before its first picture.
+
+import { cameraPath } from '../api/client';
+
+const PATHS = { webrtc: '/whep', mse: '/mse' } as const;
+
+let answer: Promise<readonly (keyof typeof PATHS)[]> | undefined;
+
+/** A plain GET is refused in any case; only where there is nothing at all, with 404. */
+async function isMissing(camera: string, kind: keyof typeof PATHS): Promise<boolean> {
+  const response = await fetch(cameraPath(camera, PATHS[kind]), { credentials: 'same-origin' });
+  return response.status === 404;
+}
+
+/** The ways that the server does not have. `camera` must be one that it knows. */
+export function missingWays(camera: string): Promise<readonly (keyof typeof PATHS)[]> {
+  answer ??= Promise.all((['webrtc', 'mse'] as const).map(async (kind) => ((await isMissing(camera, kind)) ? [kind] : [])))
+    .then((kinds) => kinds.flat())
+    .catch(() => {
+      // Nobody answered: whoever asks next asks anew, and meanwhile each way is tried.
+      answer = undefined;
+      return [];
+    });
+  return answer;
+}
+
+/** Forgets the answer: another server may be there now. */
+export function forgetWays(): void {
+  answer = undefined;
+}

@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import { Slots } from './slots';
+
+it('never gives more slots than there are, and serves in turn', async () => {
+  const slots = new Slots(1);
+  const first = slots.take();
+  expect(slots.take()).toBeUndefined();
+  const order: string[] = [];
+  const { signal } = new AbortController();
+  const run = async (name: string) => {
+    const release = await slots.wait(signal);
+    order.push(name);
+    release();
+  };
+  const all = Promise.all([run('a'), run('b')]);
+  first?.();
+  first?.();
+  await all;
+  expect(order).toEqual(['a', 'b']);
+  expect(slots.take()).toBeDefined();
+  expect(slots.take()).toBeUndefined();
+});
+
+it('whoever gives up does not keep others waiting', async () => {
+  const slots = new Slots(1);
+  const release = slots.take();
+  const left = new AbortController();
+  const gone = slots.wait(left.signal);
+  const next = slots.wait(new AbortController().signal);
+  left.abort();
+  await expect(gone).rejects.toThrow();
+  release?.();
+  expect(await next).toBeTypeOf('function');
+});

@@ -1,0 +1,75 @@
+// Live video over WebRTC, asked for by WHEP: an offer is posted, the answer comes back, and the
+// session is ended by deleting it. The least delay of all ways.
+
+import { cameraPath, refusal } from '../api/client';
+import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
+import { videoElement } from './element';
+
+/** Addresses that are not found within this time are not waited for. */
+const GATHER_WITHIN = 1000;
+
+function gathered(peer: RTCPeerConnection): Promise<void> {
+  if (peer.iceGatheringState === 'complete') return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, GATHER_WITHIN);
+    peer.addEventListener('icegatheringstatechange', () => {
+      if (peer.iceGatheringState !== 'complete') return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+async function play(wish: Wish, stage: Stage): Promise<void> {
+  const { signal } = stage;
+  const peer = new RTCPeerConnection();
+  let session: string | undefined;
+  const end = () => {
+    peer.close();
+    if (session !== undefined) void fetch(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
+  };
+  const fail = (error: DriverError) => {
+    if (!signal.aborted) stage.failed(error);
+  };
+  signal.addEventListener('abort', end, { once: true });
+  peer.addTransceiver('video', { direction: 'recvonly' });
+  peer.addEventListener('track', ({ track, streams: [stream] }) => {
+    const video = videoElement(stage, () => undefined);
+    video.srcObject = stream ?? new MediaStream([track]);
+  });
+  peer.addEventListener('connectionstatechange', () => {
+    if (peer.connectionState === 'failed' || peer.connectionState === 'closed') {
+      fail(new DriverError(`WebRTC: ${peer.connectionState}`, 'passing'));
+    }
+  });
+  try {
+    await peer.setLocalDescription();
+    await gathered(peer);
+    signal.throwIfAborted();
+    const response = await fetch(cameraPath(wish.camera, '/whep'), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp' },
+      credentials: 'same-origin',
+      body: peer.localDescription?.sdp ?? '',
+      signal,
+    });
+    if (!response.ok) {
+      const error = refusal(await response.json().catch(() => undefined), response.status);
+      throw new DriverError(error.message, scopeOf(response.status));
+    }
+    const location = response.headers.get('Location');
+    if (location !== null) session = new URL(location, response.url).href;
+    const sdp = await response.text();
+    // Stopped while the answer was under way: the server must hear of it all the same.
+    if (signal.aborted) end();
+    else await peer.setRemoteDescription({ type: 'answer', sdp });
+  } catch (error) {
+    fail(error instanceof DriverError ? error : new DriverError(error instanceof Error ? error.message : String(error), 'passing'));
+  }
+}
+
+export const whep: Driver = {
+  kind: 'webrtc',
+  supported: () => 'RTCPeerConnection' in window,
+  play: (wish, stage) => void play(wish, stage),
+};
