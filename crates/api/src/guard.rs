@@ -20,6 +20,7 @@ use crate::accounts::{Audit, Caller};
 use crate::chrysalis::{self, Failure};
 use crate::error::{ApiError, ApiResult};
 use crate::port::{Peer, Port};
+use crate::portal;
 
 /// The longest that an answer may take to begin. A snapshot waits up to 5 s for its picture.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -106,10 +107,10 @@ impl Guard {
     /// Hands the request on if whoever sent it may ask this, and tells it who that is.
     async fn check(&self, mut request: Request) -> Result<Request, Refusal> {
         let need = (self.needs)(request.method(), request.uri().path());
-        // The page itself holds nothing; without it nobody could log in.
-        let is_page = self.has_sessions() && request.uri().path() == "/";
+        // The portal itself holds nothing; without it nobody could log in.
+        let is_portal = self.has_sessions() && portal::is_place(request.uri().path());
         let need = match self.access.accounts() {
-            Some(_) if is_page => Need::Nothing,
+            Some(_) if is_portal => Need::Nothing,
             _ => need,
         };
         let rule = self.rule(&request, need);

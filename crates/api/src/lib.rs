@@ -24,11 +24,11 @@ mod guard;
 mod live;
 mod params;
 mod port;
+mod portal;
 mod redisedge;
 mod rest;
 mod server;
 mod socket;
-mod status_page;
 mod tls;
 mod watch;
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::routing::get;
 use bytes::Bytes;
 use futures_util::future::OptionFuture;
 use omma_engine::config::{DialectConfig, Listener, PublishConfig, Scope, TlsConfig, TokenConfig};
@@ -35,7 +34,7 @@ use crate::rest::{
 };
 use crate::tls::{Protocol, Tls};
 use crate::watch::{Viewers, mse};
-use crate::{deepvision, live, redisedge, socket, status_page};
+use crate::{deepvision, live, portal, redisedge, socket};
 
 /// WebSockets at a time.
 const MAX_SOCKETS: u32 = 128;
@@ -244,8 +243,7 @@ pub fn openapi() -> String {
 fn web_routes(app: App) -> Router {
     let (router, _openapi) = routes().split_for_parts();
     router
-        .route("/", get(status_page::page))
-        .fallback(system::nothing_here)
+        .fallback(portal::serve)
         .method_not_allowed_fallback(system::not_this_way)
         .with_state(app)
 }

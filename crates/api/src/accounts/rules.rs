@@ -7,6 +7,8 @@ use axum::http::Method;
 use omma_store::Role;
 use omma_types::CameraId;
 
+use crate::portal;
+
 /// What a route has to do with cameras.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cameras {
@@ -65,8 +67,7 @@ const BUILD: Rule = rule(Role::Admin, Cameras::Named, Trail::Changed);
 const MANAGE: Rule = rule(Role::Admin, Cameras::None, Trail::None);
 
 /// Every route of the web port, as its description names it.
-const WEB: [(&str, &str, Rule); 65] = [
-    ("GET", "/", OPEN),
+const WEB: [(&str, &str, Rule); 64] = [
     ("GET", "/healthz", OPEN),
     ("GET", "/readyz", OPEN),
     ("GET", "/metrics", SYSTEM),
@@ -137,7 +138,8 @@ const WEB: [(&str, &str, Rule); 65] = [
 
 /// What a request to the web port asks of users.
 pub(crate) fn web(method: &Method, path: &str) -> Rule {
-    in_table(method, path).unwrap_or(UNKNOWN)
+    let otherwise = if portal::is_place(path) { OPEN } else { UNKNOWN };
+    in_table(method, path).unwrap_or(otherwise)
 }
 
 fn in_table(method: &Method, path: &str) -> Option<Rule> {
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn the_table_has_every_route_of_the_description_and_no_other() {
         let description: Value = serde_json::from_str(&crate::openapi()).unwrap();
-        let mut described = BTreeSet::from([("GET".to_owned(), "/".to_owned())]);
+        let mut described = BTreeSet::new();
         for (path, item) in description["paths"].as_object().unwrap() {
             for method in item.as_object().unwrap().keys() {
                 described.insert((method.to_ascii_uppercase(), path.clone()));
@@ -206,13 +208,13 @@ mod tests {
         for (method, path) in [
             (Method::GET, "/api/v1/cameras/door/"),
             (Method::GET, "/api/v1/cameras/door/counts/x"),
-            (Method::GET, "/nowhere"),
-            (Method::GET, ""),
+            (Method::GET, "/api/v1/nowhere"),
             (Method::PATCH, "/api/v1/cameras/door"),
             (Method::OPTIONS, "/api/v1/cameras"),
         ] {
             assert_eq!(web(&method, path), UNKNOWN, "{method} {path}");
         }
+        assert_eq!(web(&Method::GET, "/login"), OPEN, "the portal's");
     }
 
     #[test]
