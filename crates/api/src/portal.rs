@@ -151,8 +151,7 @@ mod tests {
     #[test]
     fn a_header_that_names_it_takes_it() {
         let one = |value: &'static str| {
-            let headers =
-                HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]);
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]);
             accepts(&headers, header::ACCEPT, "text/html")
         };
         assert!(one("text/html") && one("a/b, text/html;q=0.9, */*") && one("text/html; q=1"));

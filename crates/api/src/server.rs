@@ -242,10 +242,7 @@ pub fn openapi() -> String {
 
 fn web_routes(app: App) -> Router {
     let (router, _openapi) = routes().split_for_parts();
-    router
-        .fallback(portal::serve)
-        .method_not_allowed_fallback(system::not_this_way)
-        .with_state(app)
+    router.fallback(portal::serve).method_not_allowed_fallback(system::not_this_way).with_state(app)
 }
 
 /// The page of a camera that is published in another system's format.
