@@ -40,6 +40,8 @@ const counts = createRoute({
     to: time(search.to),
     step: textIn(search.step),
     compare: textIn(search.compare),
+    by: textIn(search.by),
+    measure: textIn(search.measure),
   }),
   component: lazyRouteComponent(() => import('./pages/Counts'), 'Counts'),
 });

@@ -60,7 +60,7 @@ export function CountPast({ camera, places, close }: { camera: string; places: r
           )
           : (
             <Group gap="xs" align="end">
-              <Select size="xs" w={130} label={t('past.reach')} allowDeselect={false} value={reach} onChange={(value) => setReach((value ?? '24h') as Reach)} data={(Object.keys(REACH) as Reach[]).map((value) => ({ value, label: t(`past.${value}`) }))} />
+              <Select size="xs" w={130} label={t('past.reach')} allowDeselect={false} value={reach} onChange={(value) => setReach((value ?? '24h'))} data={(Object.keys(REACH) as Reach[]).map((value) => ({ value, label: t(`past.${value}`) }))} />
               <Button size="xs" loading={count.isPending} onClick={() => count.mutate()} data-testid="count-past-go">{t('past.go')}</Button>
             </Group>
           )}

@@ -26,7 +26,7 @@ export function PreviewPanel({ preview, draft, selected, ways, setWays }: Props)
   const zones = Object.keys(draft.zones);
   const chosen = (name: string) => (selected?.name === name ? 700 : undefined);
   if (lines.length + zones.length === 0) return null;
-  const nothing = answer.data && answer.data.counts.length === 0;
+  const nothing = answer.data?.counts.length === 0;
   return (
     <Stack gap="xs" data-testid="preview" data-pending={pending} aria-busy={pending}>
       <Title order={3} style={{ display: 'flex', alignItems: 'center', gap: 8 }}>

@@ -16,7 +16,7 @@ import { useEditor } from '../editor/useEditor';
 import { usePreview } from '../editor/usePreview';
 import { Ways } from '../editor/Ways';
 import { useTexts } from '../i18n';
-import { download } from '../lib/csv';
+import { download } from '../lib/download';
 import { formatDuration, formatNumber, formatPercent, formatTime } from '../lib/format';
 import { Overlay, useAnalyses, type OverlayHandle } from '../overlay/Overlay';
 import type { Shown } from '../overlay/draw';
