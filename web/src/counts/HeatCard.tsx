@@ -43,7 +43,8 @@ export function HeatCard({ cameras, chosen, className, span }: Props) {
   const { t, language } = useTexts();
   const [picked, setPicked] = useState<string>();
   const [noPicture, setNoPicture] = useState<string>();
-  const names = cameras.map(({ name }) => name).filter((name) => chosen === undefined || chosen.includes(name));
+  // Where nothing is looked for, nobody is found.
+  const names = cameras.filter(({ detector }) => detector).map(({ name }) => name).filter((name) => chosen === undefined || chosen.includes(name));
   const name = picked !== undefined && names.includes(picked) ? picked : names[0];
   const camera = cameras.find((one) => one.name === name);
   const aspect = camera?.stream ? camera.stream.width / camera.stream.height : 16 / 9;

@@ -14,7 +14,7 @@ import { PreviewPanel } from '../editor/PreviewPanel';
 import { Shapes } from '../editor/Shapes';
 import { useEditor } from '../editor/useEditor';
 import { usePreview } from '../editor/usePreview';
-import { Ways } from '../editor/Ways';
+import { Ways } from '../overlay/Ways';
 import { useTexts } from '../i18n';
 import { download } from '../lib/download';
 import { formatDuration, formatNumber, formatPercent, formatTime } from '../lib/format';
