@@ -47,6 +47,8 @@ pub(crate) struct EventParams {
     from: Option<String>,
     /// Before this time: RFC 3339, or milliseconds since 1970.
     to: Option<String>,
+    /// `true`: that somebody has looked at. `false`: that nobody has.
+    reviewed: Option<bool>,
     /// With a higher sequence number.
     after_seq: Option<i64>,
     /// With a lower sequence number.
@@ -102,6 +104,7 @@ pub(crate) async fn list(
         to,
         after_seq: params.after_seq,
         before_seq: params.before_seq,
+        reviewed: params.reviewed,
         live_only: false,
         limit: within("limit", params.limit.unwrap_or(100), 1, MAX_PAGE)?,
         order,
@@ -115,12 +118,15 @@ async fn with_links(handle: &Handle, events: Vec<StoredEvent>) -> ApiResult<Vec<
     let times: Vec<(CameraId, WallTime)> =
         events.iter().map(|stored| (stored.event.camera.clone(), stored.event.wall)).collect();
     let clips = handle.recordings().cover(&times).await?;
+    let ids: Vec<EventId> = events.iter().map(|stored| stored.event.id).collect();
+    let marks = handle.store().event_marks(&ids).await?;
     let handle = handle.clone();
     // Whether there are pictures, the disk is asked.
     let linked = tokio::task::spawn_blocking(move || {
         let linked = events.iter().zip(clips).map(|(stored, clip)| {
             let snapshot = handle.has_snapshot(&stored.event);
-            EventDto::from(stored).with_snapshot(snapshot).with_clip(clip)
+            let mark = marks.get(&stored.event.id).copied().unwrap_or_default();
+            EventDto::from(stored).with_snapshot(snapshot).with_clip(clip).with_mark(mark)
         });
         linked.collect()
     });

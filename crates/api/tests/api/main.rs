@@ -8,6 +8,7 @@ mod certificates;
 mod chrysalis;
 mod films;
 mod http;
+mod leave;
 mod pages;
 mod secure;
 mod secure_grpc;
