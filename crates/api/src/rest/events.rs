@@ -12,6 +12,7 @@ use omma_types::{CameraId, ClassName, EventId, EventKind, TrackId, WallTime};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::recordings;
 use crate::accounts::Caller;
 use crate::dto::{ErrorBody, EventDto, EventPageDto};
 use crate::error::{ApiError, ApiResult};
@@ -165,28 +166,41 @@ pub(crate) async fn known(app: &App, caller: &Caller, id: &str) -> ApiResult<Sto
     found.filter(|stored| caller.may_see(&stored.event.camera)).ok_or_else(none)
 }
 
+/// How footage is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ClipParams {
+    /// `people`: hide people in it, and encode it anew.
+    redact: Option<String>,
+}
+
 /// The footage around an event
 ///
 /// As `recording.mp4` gives it, from some seconds before the event to some seconds after it: as
-/// the camera's `record` says (`before`, `after`), or else 5 s and 10 s.
+/// the camera's `record` says (`before`, `after`), or else 5 s and 10 s. `redact=people` as
+/// there.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}/clip.mp4", operation_id = "get_event_clip", tag = "events",
-    params(("id" = String, Path, description = "The event's id, a ULID")),
+    params(("id" = String, Path, description = "The event's id, a ULID"), ClipParams),
     responses(
         (status = 200, description = "The footage", content_type = "video/mp4", body = Film),
         (status = 206, description = "The part of it that was asked for",
             content_type = "video/mp4", body = Film),
         (status = 400, description = "Not an id", body = ErrorBody),
         (status = 404, description = "No such event, or nothing was recorded", body = ErrorBody),
-        (status = 409, description = "The camera's stream changed within this time",
-            body = ErrorBody),
+        (status = 409, description = "The camera's stream changed within this time, or there is \
+            no model that finds people", body = ErrorBody),
         (status = 416, description = "The part lies behind the end", body = ErrorBody),
+        (status = 503, description = "As many redacted films as may are being made",
+            body = ErrorBody),
     )
 )]
 pub(crate) async fn clip(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    Params(params): Params<ClipParams>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let event = known(&app, &caller, &id).await?.event;
@@ -196,7 +210,7 @@ pub(crate) async fn clip(
     let recordings = app.handle.recordings();
     let (from, to) = (event.wall - before, event.wall + after);
     let footage = recordings.export(&event.camera, from, to).await?;
-    footage::answer(footage, &headers)
+    recordings::answer(&app, footage, params.redact.as_deref(), &headers).await
 }
 
 /// The picture of an event
