@@ -10,6 +10,7 @@ mod films;
 mod http;
 mod leave;
 mod pages;
+mod reviews;
 mod secure;
 mod secure_grpc;
 mod server;
