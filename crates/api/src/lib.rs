@@ -21,6 +21,7 @@ mod error;
 mod footage;
 mod grpc;
 mod guard;
+mod leave;
 mod live;
 mod params;
 mod port;

@@ -29,8 +29,8 @@ use crate::error::{ApiError, ServeError};
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::port::{Port, is_protected};
 use crate::rest::{
-    accounts, annotations, cameras, counts, events, nodes, publications, recordings, setup, sinks,
-    system, tracks, users, verdicts,
+    accounts, annotations, cameras, counts, events, nodes, publications, recordings, reviews,
+    setup, sinks, system, tracks, users, verdicts,
 };
 use crate::tls::{Protocol, Tls};
 use crate::watch::{Viewers, mse};
@@ -184,6 +184,8 @@ fn camera_routes() -> OpenApiRouter<App> {
         .routes(routes!(tracks::backfill))
         .routes(routes!(tracks::heat))
         .routes(routes!(verdicts::precision))
+        .routes(routes!(reviews::list, reviews::add))
+        .routes(routes!(reviews::remove))
 }
 
 fn event_routes() -> OpenApiRouter<App> {
@@ -193,6 +195,8 @@ fn event_routes() -> OpenApiRouter<App> {
         .routes(routes!(events::clip))
         .routes(routes!(events::snapshot))
         .routes(routes!(verdicts::get, verdicts::put))
+        .routes(routes!(reviews::put))
+        .routes(routes!(reviews::put_many))
         .routes(routes!(counts::list))
         .routes(routes!(annotations::add))
         .routes(routes!(annotations::status))

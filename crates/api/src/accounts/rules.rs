@@ -61,13 +61,14 @@ const LIST: Rule = rule(Role::Viewer, Cameras::Filtered, Trail::None);
 const OPEN: Rule = rule(Role::Viewer, Cameras::None, Trail::None);
 const SYSTEM: Rule = rule(Role::Viewer, Cameras::All, Trail::None);
 const STEER: Rule = rule(Role::Operator, Cameras::Named, Trail::Changed);
+const JUDGE: Rule = rule(Role::Operator, Cameras::Filtered, Trail::Changed);
 const INSPECT: Rule = rule(Role::Operator, Cameras::Named, Trail::None);
 const DELIVER: Rule = rule(Role::Operator, Cameras::All, Trail::Changed);
 const BUILD: Rule = rule(Role::Admin, Cameras::Named, Trail::Changed);
 const MANAGE: Rule = rule(Role::Admin, Cameras::None, Trail::None);
 
 /// Every route of the web port, as its description names it.
-const WEB: [(&str, &str, Rule); 64] = [
+const WEB: &[(&str, &str, Rule)] = &[
     ("GET", "/healthz", OPEN),
     ("GET", "/readyz", OPEN),
     ("GET", "/metrics", SYSTEM),
@@ -109,6 +110,9 @@ const WEB: [(&str, &str, Rule); 64] = [
     ("POST", "/api/v1/cameras/{name}/backfill", STEER),
     ("GET", "/api/v1/cameras/{name}/heatmap", LOOK),
     ("GET", "/api/v1/cameras/{name}/precision", LOOK),
+    ("GET", "/api/v1/cameras/{name}/reviews", LOOK),
+    ("POST", "/api/v1/cameras/{name}/reviews", STEER),
+    ("DELETE", "/api/v1/cameras/{name}/reviews/{id}", STEER),
     ("GET", "/cameras/{name}/live.mjpg", stream(Cameras::Named, Trail::Watched)),
     ("GET", "/cameras/{name}/snapshot.jpg", stream(Cameras::Named, Trail::Watched)),
     ("GET", "/api/v1/events", LIST),
@@ -116,7 +120,9 @@ const WEB: [(&str, &str, Rule); 64] = [
     ("GET", "/api/v1/events/{id}/clip.mp4", stream(Cameras::Filtered, Trail::Exported)),
     ("GET", "/api/v1/events/{id}/snapshot.jpg", stream(Cameras::Filtered, Trail::None)),
     ("GET", "/api/v1/events/{id}/verdict", LIST),
-    ("PUT", "/api/v1/events/{id}/verdict", rule(Role::Operator, Cameras::Filtered, Trail::Changed)),
+    ("PUT", "/api/v1/events/{id}/verdict", JUDGE),
+    ("PUT", "/api/v1/events/{id}/review", JUDGE),
+    ("POST", "/api/v1/events/review", JUDGE),
     ("GET", "/api/v1/counts", LIST),
     ("GET", "/api/v1/ws", LIST),
     ("GET", "/api/v1/setup", OPEN),
@@ -155,6 +161,11 @@ fn in_table(method: &Method, path: &str) -> Option<Rule> {
         }
     };
     WEB.iter().find(|(m, template, _)| *m == method && fits(template)).map(|(_, _, rule)| *rule)
+}
+
+/// Whether what changes there may take a right away from somebody.
+pub(crate) fn is_about_people(path: &str) -> bool {
+    ["/api/v1/users", "/api/v1/me/", "/api/v1/logout"].iter().any(|place| path.starts_with(place))
 }
 
 /// The camera that a path names, as far as it is a name: whatever is escaped is none.
