@@ -58,6 +58,38 @@ export const recordingsQuery = (name: string, from: number, to: number, refetchI
   refetchInterval,
 });
 
+/** When events happened; of more than the newest 1000, those. */
+export const eventTimesQuery = (name: string, from: number, to: number) => queryOptions({
+  queryKey: ['events', 'times', name, from, to],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/events', {
+    params: { query: { cameras: name, from: String(from), to: String(to), limit: 1000 } }, signal,
+  }))).events.map((event) => event.time_ms),
+  placeholderData: keepPreviousData,
+});
+
+/**
+ * When somebody or something was followed in a camera's picture: visits of a zone that is the whole
+ * picture, evaluated over the stored tracks. Whoever may not ask, or a server that keeps no
+ * tracks, just shows nothing.
+ */
+export const busyQuery = (name: string, from: number, to: number) => queryOptions({
+  queryKey: ['busy', name, from, to],
+  queryFn: async ({ signal }) => {
+    const whole = { polygon: [[0, 0], [1, 0], [1, 1], [0, 1]], anchor: 'center' };
+    const { events } = await ask(api.POST('/api/v1/cameras/{name}/preview', {
+      params: camera(name),
+      body: { lines: {}, zones: { whole }, from: String(from), to: String(to), limit: 1000 } as never,
+      signal,
+    }));
+    return events
+      .filter(({ kind }) => kind === 'zone_left')
+      .map(({ time_ms: end, dwell_ms: stayed }) => ({ from: end - (stayed ?? 0), to: end }));
+  },
+  staleTime: 60_000,
+  placeholderData: keepPreviousData,
+  retry: false,
+});
+
 export const eventQueryById = (id: string) => queryOptions({
   queryKey: ['events', 'one', id],
   queryFn: ({ signal }) => ask(api.GET('/api/v1/events/{id}', { params: { path: { id } }, signal })),
