@@ -67,6 +67,9 @@ export const eventTimesQuery = (name: string, from: number, to: number) => query
   placeholderData: keepPreviousData,
 });
 
+/** So often a long time is asked for its next part. */
+const BUSY_ROUNDS = 6;
+
 /**
  * When somebody or something was followed in a camera's picture: visits of a zone that is the whole
  * picture, evaluated over the stored tracks. Whoever may not ask, or a server that keeps no
@@ -76,14 +79,23 @@ export const busyQuery = (name: string, from: number, to: number) => queryOption
   queryKey: ['busy', name, from, to],
   queryFn: async ({ signal }) => {
     const whole = { polygon: [[0, 0], [1, 0], [1, 1], [0, 1]], anchor: 'center' };
-    const { events } = await ask(api.POST('/api/v1/cameras/{name}/preview', {
-      params: camera(name),
-      body: { lines: {}, zones: { whole }, from: String(from), to: String(to), limit: 1000 } as never,
-      signal,
-    }));
-    return events
-      .filter(({ kind }) => kind === 'zone_left')
-      .map(({ time_ms: end, dwell_ms: stayed }) => ({ from: end - (stayed ?? 0), to: end }));
+    const spans: { from: number; to: number }[] = [];
+    let begin = from;
+    // An answer holds a thousand events at most; on a busy day there are more.
+    for (let round = 0; round < BUSY_ROUNDS; round += 1) {
+      const { events, more } = await ask(api.POST('/api/v1/cameras/{name}/preview', {
+        params: camera(name),
+        body: { lines: {}, zones: { whole }, from: String(begin), to: String(to), limit: 1000 } as never,
+        signal,
+      }));
+      for (const { kind, time_ms: end, dwell_ms: stayed } of events) {
+        if (kind === 'zone_left') spans.push({ from: end - (stayed ?? 0), to: end });
+      }
+      const last = events.at(-1)?.time_ms;
+      if (!more || last === undefined || last <= begin) break;
+      begin = last;
+    }
+    return spans;
   },
   staleTime: 60_000,
   placeholderData: keepPreviousData,

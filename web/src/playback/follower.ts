@@ -112,6 +112,7 @@ export class Follower {
     this.asking?.abort();
     const asking = new AbortController();
     this.asking = asking;
+    const forgotten = () => asking.signal.aborted;
     this.wanted = span;
     this.failedAt = undefined;
     const { from, to } = span;
@@ -124,10 +125,10 @@ export class Follower {
       this.wanted = undefined;
       this.video.src = url;
     } catch (reason) {
-      if (asking.signal.aborted) return;
+      if (forgotten()) return;
       // An answer to HEAD has no words; the same with GET says why.
       const why: unknown = await fetchRaw(url, { signal: asking.signal, headers: { Range: 'bytes=0-0' } }).then(() => reason, (said: unknown) => said);
-      if (!asking.signal.aborted) this.fail(why instanceof Error ? why : new ApiError(String(why), undefined, 0), span);
+      if (!forgotten()) this.fail(why instanceof Error ? why : new ApiError(String(why), undefined, 0), span);
     }
   }
 }
