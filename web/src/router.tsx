@@ -57,7 +57,7 @@ const recordings = createRoute({
   getParentRoute: parent,
   path: '/recordings',
   validateSearch: (search: Record<string, unknown>) => compact({
-    camera: wordsIn(search.camera, (word) => CAMERA_NAME.test(word))?.[0],
+    camera: wordsIn(search.camera, (word) => CAMERA_NAME.test(word)),
     at: time(search.at),
   }),
   component: lazyRouteComponent(() => import('./pages/Recordings'), 'Recordings'),

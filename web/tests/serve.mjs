@@ -42,7 +42,8 @@ function program() {
   return candidates.find((path) => path && existsSync(path));
 }
 
-export async function start() {
+/** `top` are more lines of the configuration, `more` more cameras in it. */
+export async function start({ top = [], more = [] } = {}) {
   const omma = program();
   if (!omma) {
     console.log('skipped: there is no omma to test against; build it, or say where it is: OMMA=path');
@@ -55,6 +56,7 @@ export async function start() {
     'version: 1',
     `data_dir: ${JSON.stringify(join(folder, 'data'))}`,
     `http: { listen: '127.0.0.1:${port}' }`,
+    ...top,
     'cameras:',
     camera('street', street(1), [
       '    detect: { model: motion, fps: 6, start_score: 0.4 }',
@@ -65,6 +67,7 @@ export async function start() {
     ].join('\n')),
     camera('hidden', 'redacted:street', '    redact: { style: pixelate }\n'),
     camera('gone', 'rtsp://127.0.0.1:9/none'),
+    ...more.map(({ name, url, rest }) => camera(name, url, rest)),
   ].join('\n');
   writeFileSync(join(folder, 'omma.yaml'), config);
   const open = () => spawn(omma, ['run', '-c', join(folder, 'omma.yaml'), '--log', 'warn'], { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -82,6 +85,7 @@ export async function start() {
   };
   return {
     omma: url,
+    folder,
     portal: url,
     stopOmma,
     startOmma: async () => {

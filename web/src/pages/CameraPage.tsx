@@ -204,7 +204,7 @@ function CameraView({ name }: { name: string }) {
             <Menu.Target><ActionIcon aria-label={t('more')}><IconDots size={20} /></ActionIcon></Menu.Target>
             <Menu.Dropdown>
               <LinkMenuItem to="/events" search={{ cameras: [name] }}>{t('nav.events')}</LinkMenuItem>
-              <LinkMenuItem to="/recordings" search={{ camera: name }}>{t('nav.recordings')}</LinkMenuItem>
+              <LinkMenuItem to="/recordings" search={{ camera: [name] }}>{t('nav.recordings')}</LinkMenuItem>
               <LinkMenuItem to="/counts" search={{ camera: [name] }}>{t('nav.counts')}</LinkMenuItem>
               <LinkMenuItem to="/cameras">{t('nav.cameras')}</LinkMenuItem>
             </Menu.Dropdown>

@@ -76,7 +76,7 @@ export function EventDetails({ id, close, steps, review, changed }: Props) {
           </Table>
           <Group gap="xs">
             <LinkButton to="/cameras/$name" params={{ name: data.camera }} variant="default" size="xs">{t('event.camera')}</LinkButton>
-            <LinkButton to="/recordings" search={{ camera: data.camera, at: data.time_ms }} variant="default" size="xs">{t('event.recording')}</LinkButton>
+            <LinkButton to="/recordings" search={{ camera: [data.camera], at: data.time_ms }} variant="default" size="xs">{t('event.recording')}</LinkButton>
             {data.clip && <Button component="a" href={data.clip} download={`${data.camera}_${data.id}.mp4`} variant="default" size="xs">{t('download')}</Button>}
             {data.clip && <TakeRedacted address={data.clip} name={`${data.camera}_${data.id}_redacted.mp4`} size="xs" />}
             <CopyButton value={window.location.href}>

@@ -6,7 +6,7 @@ import { IconCameraOff, IconCheck, IconChecks, IconFilter, IconListCheck, IconRe
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type InfiniteData } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, ask, type OmmaEvent, type Schemas } from '../api/client';
 import { useEvents } from '../api/link';
 import { camerasQuery } from '../api/queries';
@@ -24,12 +24,13 @@ import classes from './Events.module.css';
 const PAGE = 200;
 const ROW = 84;
 
-function Row({ event, open }: { event: ReviewedEvent; open: () => void }) {
+/** Drawn anew only when its event has changed: while it is scrolled, there are many of them. */
+const Row = memo(function Row({ event, open }: { event: ReviewedEvent; open: (id: string) => void }) {
   const { t, language, word } = useTexts();
   const text = useEventText();
   const [broken, setBroken] = useState(false);
   return (
-    <UnstyledButton className={classes.row} data-reviewed={event.reviewed ? true : undefined} onClick={open}>
+    <UnstyledButton className={classes.row} data-reviewed={event.reviewed ? true : undefined} onClick={() => open(event.id)}>
       {event.snapshot && !broken
         ? <img className={classes.thumb} src={event.snapshot} alt="" loading="lazy" onError={() => setBroken(true)} />
         : <span className={classes.thumb}><IconCameraOff size={22} aria-hidden="true" /></span>}
@@ -49,7 +50,7 @@ function Row({ event, open }: { event: ReviewedEvent; open: () => void }) {
       </Group>
     </UnstyledButton>
   );
-}
+});
 
 function Filters({ filters, change }: { filters: EventFilters; change: (values: Partial<EventFilters>) => void }) {
   const { t, word } = useTexts();
@@ -129,6 +130,11 @@ export function Events() {
   const open = (event: string | undefined) => void navigate({
     search: compact({ ...rest, event, review: event === undefined ? undefined : review || undefined }), resetScroll: false,
   });
+  const latestOpen = useRef(open);
+  useEffect(() => {
+    latestOpen.current = open;
+  });
+  const openRow = useCallback((event: string) => latestOpen.current(event), []);
   // What is known of an event has changed: the list says so without being asked for again.
   const changed = (which: ReadonlySet<string>, values: Partial<ReviewedEvent>) => {
     client.setQueryData<InfiniteData<Schemas['EventPage']>>(key, (before) => before && {
@@ -205,7 +211,7 @@ export function Events() {
               className={classes.item}
               style={{ height: item.size, transform: `translateY(${item.start - virtualizer.options.scrollMargin}px)` }}
             >
-              <Row event={event} open={() => open(event.id)} />
+              <Row event={event} open={openRow} />
             </div>
           );
         })}

@@ -39,6 +39,8 @@ export function VerdictBar({ event, steps, review, changed }: Props) {
   });
   const verdict = event.verdict ?? (asked.data?.verdict as Verdict | undefined) ?? undefined;
 
+  const unknown = canJudge && event.verdict === undefined && asked.isPending;
+
   const say = useMutation({
     mutationFn: async (said: Verdict) => {
       const wanted = said === verdict ? 'none' : said;
@@ -66,14 +68,18 @@ export function VerdictBar({ event, steps, review, changed }: Props) {
     },
     onError: (error) => failed(t('save.failed'), isUnknown(error) ? new Error(t('review.unknown')) : error),
   });
-  const judge = (said: Verdict) => (canJudge && !say.isPending ? () => say.mutate(said) : undefined);
+  const judge = (said: Verdict) => {
+    if (!canJudge || unknown || say.isPending) return undefined;
+    // Who goes through all of them confirms what was said, and takes nothing back by that.
+    return review && said === verdict && steps?.next ? steps.next : () => say.mutate(said);
+  };
   const mark = event.reviewed === undefined || look.isPending ? undefined : () => look.mutate(!event.reviewed);
   useShortcuts({
     r: judge('right'), w: judge('wrong'), f: judge('wrong'), m: mark,
     j: steps?.next, ArrowRight: steps?.next, k: steps?.previous, ArrowLeft: steps?.previous,
   });
   return (
-    <Group gap="xs" justify="space-between" data-testid="verdict-bar" data-verdict={verdict ?? 'none'}>
+    <Group gap="xs" justify="space-between" data-testid="verdict-bar" data-verdict={unknown ? 'unknown' : verdict ?? 'none'}>
       <Group gap="xs">
         {canJudge && (
           <>
