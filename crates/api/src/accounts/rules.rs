@@ -207,7 +207,7 @@ mod tests {
         for (method, path, rule) in WEB {
             let named = path.contains("/cameras/{name}");
             assert_eq!(rule.cameras == Cameras::Named, named, "{method} {path}");
-            assert!(!rule.stream || method == "GET", "{method} {path}");
+            assert!(!rule.stream || *method == "GET", "{method} {path}");
         }
     }
 
