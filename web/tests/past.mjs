@@ -202,7 +202,7 @@ const tests = {
       const film = document.querySelector('[data-testid="clip"]');
       return film && film.currentTime > 0.3 && film.videoWidth > 0;
     }), 40_000);
-    check('the way is drawn', (await page.locator('[role="dialog"] [data-testid="ways"] polyline').count()) === 1);
+    check('the line and the way are drawn', (await page.locator('[role="dialog"] [data-testid="ways"] polyline').count()) === 2);
     await page.keyboard.press('r');
     await page.waitForSelector('[data-testid="verdict-bar"][data-verdict="right"]');
     check('it is kept', (await api(`/api/v1/events/${id}/verdict`)).verdict === 'right');
