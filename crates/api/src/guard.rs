@@ -223,7 +223,10 @@ pub(crate) fn web_needs(method: &Method, path: &str) -> Need {
         "/metrics" => Need::METRICS,
         // How one gets in.
         "/api/v1/login" | "/api/v1/setup" => Need::Nothing,
-        "/api/v1/audit" => Need::ADMIN,
+        "/api/v1/audit" | "/api/v1/logs" => Need::ADMIN,
+        _ if is_below(path, "/api/v1/config") => Need::ADMIN,
+        // It knocks at others' doors.
+        "/api/v1/discover" => Need::CONTROL,
         _ if is_below(path, "/api/v1/users") => Need::ADMIN,
         // It gives no more than what one may see anyway.
         _ if *method == Method::POST && path.ends_with("/stream-token") => Need::READ,

@@ -30,8 +30,8 @@ use crate::error::{ApiError, ServeError};
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::port::{Port, is_protected};
 use crate::rest::{
-    accounts, annotations, cameras, counts, events, nodes, publications, recordings, setup, sinks,
-    system, tracks, users, verdicts,
+    accounts, annotations, cameras, config, counts, discover, events, logs, models, nodes, probe,
+    publications, recordings, setup, sinks, system, tracks, users, verdicts,
 };
 use crate::tls::{Protocol, Tls};
 use crate::watch::{Viewers, mse};
@@ -101,6 +101,7 @@ impl Ending {
         (name = "sinks", description = "How events reach other systems"),
         (name = "nodes", description = "Processes that share the work"),
         (name = "publications", description = "How cameras reach other systems"),
+        (name = "models", description = "Models: which there are, fetching and timing them"),
         (name = "live", description = "Pictures for people"),
         (name = "accounts", description = "Users, sessions, tokens, and who did what"),
         (name = "system", description = "For monitoring"),
@@ -153,6 +154,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(footage_routes())
         .merge(sink_routes())
         .merge(account_routes())
+        .merge(upkeep_routes())
         .routes(routes!(socket::open))
         .merge(live_routes())
         .routes(routes!(system::metrics))
@@ -224,6 +226,18 @@ fn account_routes() -> OpenApiRouter<App> {
         .routes(routes!(users::put, users::remove))
         .routes(routes!(users::remove_token))
         .routes(routes!(users::audit))
+}
+
+fn upkeep_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(probe::probe))
+        .routes(routes!(discover::discover))
+        .routes(routes!(models::list))
+        .routes(routes!(models::pull))
+        .routes(routes!(models::bench))
+        .routes(routes!(logs::list))
+        .routes(routes!(config::show))
+        .routes(routes!(config::check))
 }
 
 fn sink_routes() -> OpenApiRouter<App> {

@@ -65,7 +65,7 @@ const BUILD: Rule = rule(Role::Admin, Cameras::Named, Trail::Changed);
 const MANAGE: Rule = rule(Role::Admin, Cameras::None, Trail::None);
 
 /// Every route of the web port, as its description names it.
-const WEB: [(&str, &str, Rule); 65] = [
+const WEB: [(&str, &str, Rule); 73] = [
     ("GET", "/", OPEN),
     ("GET", "/healthz", OPEN),
     ("GET", "/readyz", OPEN),
@@ -80,6 +80,14 @@ const WEB: [(&str, &str, Rule); 65] = [
     ("POST", "/api/v1/annotations", DELIVER),
     ("GET", "/api/v1/annotations/status", SYSTEM),
     ("POST", "/api/v1/annotations/revive", DELIVER),
+    ("POST", "/api/v1/probe", MANAGE),
+    ("GET", "/api/v1/discover", MANAGE),
+    ("GET", "/api/v1/models", LIST),
+    ("POST", "/api/v1/models/{name}/pull", rule(Role::Admin, Cameras::None, Trail::Changed)),
+    ("POST", "/api/v1/models/{name}/bench", MANAGE),
+    ("GET", "/api/v1/logs", MANAGE),
+    ("GET", "/api/v1/config", MANAGE),
+    ("POST", "/api/v1/config/check", MANAGE),
     ("GET", "/api/v1/cameras", LIST),
     ("POST", "/api/v1/cameras", rule(Role::Admin, Cameras::All, Trail::Changed)),
     ("GET", "/api/v1/cameras/{name}", LOOK),

@@ -55,7 +55,8 @@ pub(crate) async fn add(
     get, path = "/api/v1/cameras/{name}/settings", operation_id = "get_settings",
     tag = "cameras", params(("name" = String, Path, description = "The camera's name")),
     responses(
-        (status = 200, description = "The settings", body = CameraSettingsDto),
+        (status = 200, description = "The settings", body = CameraSettingsDto,
+            headers(("etag" = String, description = "Which settings these are, for `If-Match`"))),
         (status = 404, description = "No such camera", body = ErrorBody),
     )
 )]
@@ -73,13 +74,18 @@ pub(crate) async fn settings(
 /// All settings: what is left out goes back to its default.
 #[utoipa::path(
     put, path = "/api/v1/cameras/{name}", operation_id = "put_camera", tag = "cameras",
-    params(("name" = String, Path, description = "The camera's name")),
+    params(
+        ("name" = String, Path, description = "The camera's name"),
+        ("if-match" = Option<String>, Header, description = "The `ETag` of the settings that \
+            these are made from: where others hold meanwhile, nothing is changed"),
+    ),
     request_body = CameraSettingsDto,
     responses(
         (status = 200, description = "It was changed", body = CameraDto),
         (status = 201, description = "It was added", body = CameraDto),
         (status = 400, description = "A setting is wrong; the message names it",
             body = ErrorBody),
+        (status = 412, description = "The settings were changed meanwhile", body = ErrorBody),
     )
 )]
 pub(crate) async fn put(
@@ -129,10 +135,15 @@ pub(crate) async fn revert(State(app): State<App>, Name(id): Name) -> ApiResult<
 /// until what was changed of it is taken back.
 #[utoipa::path(
     delete, path = "/api/v1/cameras/{name}", operation_id = "remove_camera", tag = "cameras",
-    params(("name" = String, Path, description = "The camera's name")),
+    params(
+        ("name" = String, Path, description = "The camera's name"),
+        ("if-match" = Option<String>, Header, description = "The `ETag` of its settings: where \
+            others hold meanwhile, it stays"),
+    ),
     responses(
         (status = 204, description = "It was removed"),
         (status = 404, description = "No such camera", body = ErrorBody),
+        (status = 412, description = "The settings were changed meanwhile", body = ErrorBody),
     )
 )]
 pub(crate) async fn remove(State(app): State<App>, Name(id): Name) -> ApiResult<StatusCode> {
