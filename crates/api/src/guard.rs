@@ -24,6 +24,9 @@ use crate::port::{Peer, Port};
 /// The longest that an answer may take to begin. A snapshot waits up to 5 s for its picture.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The same where something is measured meanwhile.
+const MEASURING_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The section of the port that browsers log in to.
 const SESSIONS_AT: &str = "http";
 
@@ -275,7 +278,8 @@ async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
     let mut response = match outcome {
         Ok(request) => {
             let note = guard.note(&request);
-            let response = answer(next.run(request)).await;
+            let patience = patience(request.uri().path());
+            let response = answer(next.run(request), patience).await;
             guard.write(note, response.status());
             response
         }
@@ -291,10 +295,19 @@ async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
     response
 }
 
+/// How long the answer of a route of the web port may take to begin.
+fn patience(path: &str) -> Duration {
+    match path {
+        "/api/v1/probe" | "/api/v1/discover" => MEASURING_TIMEOUT,
+        _ if path.starts_with("/api/v1/models/") && path.ends_with("/bench") => MEASURING_TIMEOUT,
+        _ => ANSWER_TIMEOUT,
+    }
+}
+
 /// What a handler answers, or that it took too long.
-async fn answer(handling: impl Future<Output = Response>) -> Response {
-    tokio::time::timeout(ANSWER_TIMEOUT, handling).await.unwrap_or_else(|_elapsed| {
-        let message = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+async fn answer(handling: impl Future<Output = Response>, patience: Duration) -> Response {
+    tokio::time::timeout(patience, handling).await.unwrap_or_else(|_elapsed| {
+        let message = format!("no answer within {} s", patience.as_secs());
         ApiError::unavailable(ErrorKind::Timeout, message).into_response()
     })
 }

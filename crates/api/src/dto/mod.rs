@@ -36,9 +36,7 @@ pub use camera::{
     CameraDto, CamerasDto, CountsDto, DetectorDto, FramesDto, LineCountsDto, LineDto, LinksDto,
     RecordingDto, StreamDto, ZoneCountsDto, ZoneDto,
 };
-pub use config::{
-    ConfigDto, ConfigQuestionDto, ConfigRemarkDto, ConfigValueDto, ConfigVerdictDto,
-};
+pub use config::{ConfigDto, ConfigQuestionDto, ConfigRemarkDto, ConfigValueDto, ConfigVerdictDto};
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use film::FilmDto;

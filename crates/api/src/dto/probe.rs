@@ -1,15 +1,13 @@
 //! What a camera sends, looked at before it is added; and what cameras there are around.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{CameraSettingsDto, ErrorDetail};
+use super::ErrorDetail;
 
-/// What is to be looked at: an address, and beside it any of a camera's settings.
-#[derive(Debug, Deserialize, ToSchema)]
+/// What is to be looked at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = ProbeQuestion)]
 pub struct ProbeQuestionDto {
     /// The address: what a camera's `url` may be, but for other cameras and the bus.
@@ -21,10 +19,12 @@ pub struct ProbeQuestionDto {
     /// The camera whose secret `***` stands for in `source`.
     #[schema(example = "entrance")]
     pub camera: Option<String>,
-    /// A camera's settings; only what is about reading it matters, like `transport` and `stall`.
-    #[serde(flatten)]
-    #[schema(value_type = Option<CameraSettingsDto>, inline = false)]
-    pub settings: BTreeMap<String, Value>,
+    /// How RTSP carries its packets: `auto` (the default), `tcp` or `udp`.
+    #[schema(example = "tcp")]
+    pub transport: Option<String>,
+    /// Silence that counts as stalled.
+    #[schema(example = "5s")]
+    pub stall: Option<String>,
 }
 
 /// What was seen.

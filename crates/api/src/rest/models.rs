@@ -1,12 +1,21 @@
 //! `/api/v1/models`: which models there are, fetching and timing them.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use omma_engine::{CatalogError, ModelState, ModelStatus};
+use omma_types::ErrorKind;
 
+use crate::accounts::Caller;
 use crate::dto::{BenchDto, BenchQuestionDto, ErrorBody, ModelDto, ModelsDto};
 use crate::error::{ApiError, ApiResult};
+use crate::server::App;
+
+/// Seconds that are measured unless something else is said.
+const USUAL: f64 = 3.0;
 
 /// All models
 ///
@@ -15,8 +24,9 @@ use crate::error::{ApiError, ApiResult};
     get, path = "/api/v1/models", operation_id = "list_models", tag = "models",
     responses((status = 200, description = "All models by name", body = ModelsDto))
 )]
-pub(crate) async fn list() -> ApiResult<Json<ModelsDto>> {
-    Err(ApiError::internal("not built yet"))
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Json<ModelsDto> {
+    let models = app.handle.models().await.into_iter();
+    Json(ModelsDto { models: models.map(|status| model(status, &caller)).collect() })
 }
 
 /// Fetch a model's file
@@ -32,8 +42,17 @@ pub(crate) async fn list() -> ApiResult<Json<ModelsDto>> {
             names no source", body = ErrorBody),
     )
 )]
-pub(crate) async fn pull(Path(_name): Path<String>) -> ApiResult<(StatusCode, Json<ModelDto>)> {
-    Err(ApiError::internal("not built yet"))
+pub(crate) async fn pull(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> ApiResult<(StatusCode, Json<ModelDto>)> {
+    app.handle.pull_model(&name)?;
+    let status = app.handle.models().await.into_iter().find(|status| status.name == name);
+    match status {
+        Some(status) => Ok((StatusCode::ACCEPTED, Json(model(status, &caller)))),
+        None => Err(ApiError::internal("the model is gone")),
+    }
 }
 
 /// Time a model
@@ -51,6 +70,86 @@ pub(crate) async fn pull(Path(_name): Path<String>) -> ApiResult<(StatusCode, Js
         (status = 409, description = "A model is being timed already", body = ErrorBody),
     )
 )]
-pub(crate) async fn bench(Path(_name): Path<String>, _body: Bytes) -> ApiResult<Json<BenchDto>> {
-    Err(ApiError::internal("not built yet"))
+pub(crate) async fn bench(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> ApiResult<Json<BenchDto>> {
+    let hint = "leave the body out, or send `engine` and `seconds` as JSON";
+    let question: BenchQuestionDto = match body.as_ref() {
+        [] => BenchQuestionDto::default(),
+        body => serde_json::from_slice(body)
+            .map_err(|error| ApiError::invalid(error.to_string(), hint))?,
+    };
+    let engine = question.engine.as_deref().unwrap_or("auto");
+    let engine = engine.parse().map_err(|error: String| ApiError::invalid(error, hint))?;
+    let seconds = question.seconds.unwrap_or(USUAL);
+    if !(0.1..=20.0).contains(&seconds) {
+        return Err(ApiError::invalid("`seconds` is not within 0.1 to 20", "3 if left out"));
+    }
+    let handle = app.handle.clone();
+    let span = Duration::from_secs_f64(seconds);
+    let measured = tokio::task::spawn_blocking(move || handle.bench_model(&name, engine, span));
+    let report = match measured.await {
+        Ok(report) => report?,
+        Err(_panicked) => return Err(ApiError::internal("timing it panicked; see the log")),
+    };
+    let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    Ok(Json(BenchDto {
+        engine: report.engine.as_str(),
+        per_second: 1.0 / report.mean.as_secs_f64().max(f64::EPSILON),
+        p50_ms: millis(report.median),
+        p95_ms: millis(report.p95),
+        min_ms: millis(report.min),
+        runs: report.runs,
+    }))
+}
+
+fn model(status: ModelStatus, caller: &Caller) -> ModelDto {
+    let (state, progress, error) = match &status.state {
+        ModelState::Ready => ("ready", None, None),
+        ModelState::Missing => ("missing", None, None),
+        ModelState::Pulling(progress) => ("pulling", *progress, None),
+        ModelState::Failed(reason) => ("failed", None, Some(reason.clone())),
+        ModelState::Invalid(reason) => ("invalid", None, Some(reason.clone())),
+    };
+    let card = status.card.as_deref();
+    let class_names = card.map(|card| card.classes.clone()).unwrap_or_default();
+    let seen = status.cameras.iter().filter(|camera| caller.may_see(camera));
+    ModelDto {
+        family: status.family,
+        title: card.map(|card| card.description.clone()),
+        licence: card.map(|card| card.licence.clone()),
+        classes: card.map(|card| card.classes.len()),
+        class_names,
+        input: status.size().map(|size| [size.width, size.height]),
+        bytes: status.bytes,
+        state,
+        progress,
+        error,
+        cameras: seen.map(|camera| camera.as_str().to_owned()).collect(),
+        source: status.source(),
+        can_pull: status.can_pull(),
+        can_bench: status.can_bench(),
+        names: status.names,
+        name: status.name,
+    }
+}
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        let text = error.to_string();
+        // What to do about it comes last in the engine's words.
+        let (message, hint) = text.rsplit_once("; ").unwrap_or((&text, "see `omma models list`"));
+        match (&error, error.kind()) {
+            (CatalogError::Infer(_), ErrorKind::Internal) => Self::internal(text),
+            (CatalogError::Infer(_), ErrorKind::NotFound) | (CatalogError::Unknown { .. }, _) => {
+                Self::not_found(message, hint)
+            }
+            (CatalogError::Infer(_) | CatalogError::NoFile { .. }, _) => {
+                Self::invalid(message, hint)
+            }
+            (_, kind) => Self::conflict(message, hint).with_kind(kind),
+        }
+    }
 }

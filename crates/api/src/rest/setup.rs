@@ -15,6 +15,7 @@ use crate::dto::{
     CameraDto, CameraSettingsDto, ErrorBody, NewCameraDto, PassThroughChangeDto, PassThroughDto,
 };
 use crate::error::{ApiError, ApiResult};
+use crate::etag::{self, IfMatch};
 use crate::params::{JsonBody, Name};
 use crate::server::App;
 
@@ -64,9 +65,11 @@ pub(crate) async fn settings(
     State(app): State<App>,
     caller: Caller,
     Name(id): Name,
-) -> ApiResult<Json<Value>> {
-    let settings = app.handle.camera_settings(&id).await;
-    settings.map(Json).ok_or_else(|| ApiError::no_camera(id.as_str(), &caller.known(&app.handle)))
+) -> ApiResult<Response> {
+    let Some(settings) = app.handle.camera_settings(&id).await else {
+        return Err(ApiError::no_camera(id.as_str(), &caller.known(&app.handle)));
+    };
+    Ok((etag::header(&settings), Json(settings)).into_response())
 }
 
 /// Give a camera other settings, or add it
@@ -92,6 +95,7 @@ pub(crate) async fn put(
     State(app): State<App>,
     caller: Caller,
     Name(id): Name,
+    wanted: IfMatch,
     JsonBody(settings): JsonBody<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let before = app.handle.camera_settings(&id).await;
@@ -99,11 +103,15 @@ pub(crate) async fn put(
         only_operators_settings(&settings, before.as_ref())?;
     }
     no_stars(&settings, before.as_ref())?;
-    app.handle.put_camera(&id, &Value::Object(settings).to_string()).await?;
+    let settings = Value::Object(settings).to_string();
+    app.handle.put_camera_if(&id, &settings, |now| wanted.is_met(now)).await?;
     let camera = Json(running(&app, &id)?);
+    // What holds now, for the next change from the same page.
+    let now = app.handle.camera_settings(&id).await;
+    let tag = now.as_ref().map(etag::header);
     Ok(match before {
-        Some(_) => camera.into_response(),
-        None => (StatusCode::CREATED, place(&id), camera).into_response(),
+        Some(_) => (tag, camera).into_response(),
+        None => (StatusCode::CREATED, place(&id), tag, camera).into_response(),
     })
 }
 
@@ -146,8 +154,12 @@ pub(crate) async fn revert(State(app): State<App>, Name(id): Name) -> ApiResult<
         (status = 412, description = "The settings were changed meanwhile", body = ErrorBody),
     )
 )]
-pub(crate) async fn remove(State(app): State<App>, Name(id): Name) -> ApiResult<StatusCode> {
-    app.handle.remove_camera(&id).await?;
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Name(id): Name,
+    wanted: IfMatch,
+) -> ApiResult<StatusCode> {
+    app.handle.remove_camera_if(&id, |now| wanted.is_met(now)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -322,7 +334,7 @@ fn place(id: &CameraId) -> [(header::HeaderName, HeaderValue); 1] {
 
 /// Refuses `***` in an address where it does not stand for the secret that is there: the
 /// camera would only refuse it later.
-fn no_stars(settings: &Map<String, Value>, before: Option<&Value>) -> ApiResult<()> {
+pub(super) fn no_stars(settings: &Map<String, Value>, before: Option<&Value>) -> ApiResult<()> {
     for place in ["/url", "/detect_url", "/pass_through/url"] {
         let mut keys = place.split('/').skip(1);
         let first = keys.next().and_then(|key| settings.get(key));
