@@ -208,6 +208,11 @@ impl ApiError {
         Self { kind: ErrorKind::Busy, wait: Some(wait), ..error }
     }
 
+    /// The same failure as another kind.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// The same failure under another status.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
@@ -241,6 +246,7 @@ impl From<EngineError> for ApiError {
             | EngineError::NoSink { .. }
             | EngineError::NoRule { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            EngineError::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             EngineError::Exists { .. }
             | EngineError::Shared { .. }
             | EngineError::NoPassThrough { .. }

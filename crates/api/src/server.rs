@@ -27,10 +27,11 @@ use crate::accounts::{Accounts, Audit, audit};
 use crate::chrysalis::{self, Conf};
 use crate::error::{ApiError, ServeError};
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
+use crate::journal::Journal;
 use crate::port::{Port, is_protected};
 use crate::rest::{
-    accounts, annotations, cameras, counts, events, nodes, publications, recordings, reviews,
-    setup, sinks, system, tracks, users, verdicts,
+    accounts, annotations, cameras, config, counts, discover, events, logs, models, nodes, probe,
+    publications, recordings, reviews, setup, sinks, system, tracks, users, verdicts,
 };
 use crate::tls::{Protocol, Tls};
 use crate::watch::{Viewers, mse};
@@ -41,6 +42,9 @@ const MAX_SOCKETS: u32 = 128;
 
 /// Viewers of films at a time: a wall has one for each camera.
 const MAX_FILMS: u32 = 256;
+
+/// Addresses looked at at a time: each is a stream that comes in.
+const MAX_PROBES: usize = 4;
 
 /// How long WebSockets have to end when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -61,6 +65,12 @@ pub(crate) struct App {
     pub(crate) films: Viewers,
     /// The users, where there are accounts.
     pub(crate) accounts: Option<Arc<Accounts>>,
+    /// What Omma says of itself.
+    pub(crate) journal: Journal,
+    /// Those who look at an address before it becomes a camera.
+    pub(crate) probes: Arc<Semaphore>,
+    /// Whoever looks for cameras in the network.
+    pub(crate) search: Arc<Semaphore>,
     /// The API's own description, as JSON.
     pub(crate) openapi: Bytes,
 }
@@ -100,6 +110,7 @@ impl Ending {
         (name = "sinks", description = "How events reach other systems"),
         (name = "nodes", description = "Processes that share the work"),
         (name = "publications", description = "How cameras reach other systems"),
+        (name = "models", description = "Models: which there are, fetching and timing them"),
         (name = "live", description = "Pictures for people"),
         (name = "accounts", description = "Users, sessions, tokens, and who did what"),
         (name = "system", description = "For monitoring"),
@@ -152,6 +163,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(footage_routes())
         .merge(sink_routes())
         .merge(account_routes())
+        .merge(upkeep_routes())
         .routes(routes!(socket::open))
         .merge(live_routes())
         .routes(routes!(system::metrics))
@@ -229,6 +241,18 @@ fn account_routes() -> OpenApiRouter<App> {
         .routes(routes!(users::audit))
 }
 
+fn upkeep_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(probe::probe))
+        .routes(routes!(discover::discover))
+        .routes(routes!(models::list))
+        .routes(routes!(models::pull))
+        .routes(routes!(models::bench))
+        .routes(routes!(logs::list))
+        .routes(routes!(config::show))
+        .routes(routes!(config::check))
+}
+
 fn sink_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(publications::list))
@@ -293,6 +317,7 @@ pub struct Ports {
     data_dir: PathBuf,
     /// What the first administrator is made with, and its address; none without accounts.
     link: Option<(SetupLink, String)>,
+    journal: Journal,
 }
 
 impl Ports {
@@ -326,7 +351,8 @@ impl Ports {
             }
             None => None,
         };
-        Ok(Self { http, grpc, chrysalis, pages, conf, data_dir, link })
+        let journal = Journal::default();
+        Ok(Self { http, grpc, chrysalis, pages, conf, data_dir, link, journal })
     }
 
     /// The address with which the first administrator is made, once and for half an hour. It is
@@ -339,6 +365,12 @@ impl Ports {
     #[must_use]
     pub fn with_conf(self, conf: Conf) -> Self {
         Self { conf, ..self }
+    }
+
+    /// The same, with what the log holds, for those who may read it.
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal, ..self }
     }
 
     /// The one for programs that were written for video-edge-ai-proxy.
@@ -370,7 +402,8 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let (end_streams, ending) = watch::channel(false);
     let ending = Ending::new(ending);
     let config = handle.config_file();
-    let Ports { http, grpc, chrysalis: chrysalis_port, pages, conf, data_dir, link } = ports;
+    let Ports { http, grpc, chrysalis: chrysalis_port, pages, conf, data_dir, link, journal } =
+        ports;
     let (users, noting) = match open_accounts(&handle, &config, link, &ending).await {
         Ok(opened) => opened.unzip(),
         Err(error) => {
@@ -386,6 +419,9 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         ending: ending.clone(),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
         films: Viewers::new(MAX_FILMS, handle.viewer_metrics("film")),
+        journal,
+        probes: Arc::new(Semaphore::new(MAX_PROBES)),
+        search: Arc::new(Semaphore::new(1)),
         openapi: openapi().into(),
     };
     let (sockets, films) = (Arc::clone(&app.sockets), app.films.clone());

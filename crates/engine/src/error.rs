@@ -84,6 +84,12 @@ pub enum EngineError {
         /// The name.
         name: String,
     },
+    /// Somebody else was quicker.
+    #[error("camera `{name}` was changed meanwhile; read its settings again, and change those")]
+    Changed {
+        /// The name.
+        name: String,
+    },
     /// Cameras can't be changed in one of several processes that share them.
     #[error(
         "camera `{camera}` is shared by several processes, which would not know of the change; \
@@ -182,6 +188,7 @@ impl EngineError {
                 ErrorKind::Invalid
             }
             Self::Exists { .. } | Self::Shared { .. } | Self::CountedLive { .. } => ErrorKind::Busy,
+            Self::Changed { .. } => ErrorKind::Conflict,
             Self::NoTracks | Self::Span { .. } => ErrorKind::Invalid,
             Self::NoPassThrough { .. } | Self::LiveOnly { .. } => ErrorKind::Invalid,
             Self::Config(error) => error.kind(),

@@ -62,7 +62,7 @@ pub(crate) fn check_main(camera: &str, url: &str) -> Result<(), EngineError> {
     }
 }
 
-fn parse(camera: &str, url: &str) -> Result<SourceSpec, EngineError> {
+pub(crate) fn parse(camera: &str, url: &str) -> Result<SourceSpec, EngineError> {
     let wrong = |reason: String| EngineError::Source { camera: camera.to_owned(), reason };
     if Derived::of(url).is_some() {
         return Err(wrong(format!("`{url}` can only be a camera's `url`")));

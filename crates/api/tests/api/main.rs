@@ -16,4 +16,5 @@ mod secure_grpc;
 mod server;
 mod setup;
 mod tracks;
+mod upkeep;
 mod websocket;

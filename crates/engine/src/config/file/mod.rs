@@ -22,7 +22,7 @@ use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
 use super::{
     AccountsConfig, AnnotationsConfig, CameraConfig, Config, Detector, GrpcConfig, Listener,
-    MOTION, ModelConfig, NamedModel, RecordingsConfig, Scope, TlsConfig, TokenConfig,
+    MOTION, ModelConfig, NamedModel, Origin, RecordingsConfig, Scope, TlsConfig, TokenConfig,
 };
 
 const DEFAULT_HTTP: SocketAddr = local(8080);
@@ -256,6 +256,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         annotations: file.annotations.as_ref().map(|a| check.annotations(a)).transpose()?,
         models,
         cameras,
+        origin: Origin::new(name, text),
     };
     config.share_work(name, None, None)?;
     Ok(config)
