@@ -99,6 +99,15 @@ pub enum EngineError {
         /// The camera.
         camera: String,
     },
+    /// A camera is fetched by Omma itself.
+    #[error(
+        "camera `{camera}` is fetched from its address; only one whose address is `whip://` takes \
+         what somebody sends"
+    )]
+    NotSent {
+        /// The camera.
+        camera: String,
+    },
     /// A video could not be read or written.
     #[error(transparent)]
     Media(#[from] omma_media::MediaError),
@@ -183,7 +192,9 @@ impl EngineError {
             }
             Self::Exists { .. } | Self::Shared { .. } | Self::CountedLive { .. } => ErrorKind::Busy,
             Self::NoTracks | Self::Span { .. } => ErrorKind::Invalid,
-            Self::NoPassThrough { .. } | Self::LiveOnly { .. } => ErrorKind::Invalid,
+            Self::NoPassThrough { .. } | Self::LiveOnly { .. } | Self::NotSent { .. } => {
+                ErrorKind::Invalid
+            }
             Self::Config(error) => error.kind(),
             Self::Rule { source, .. } => source.kind(),
             Self::NoFrames { .. } => ErrorKind::Corrupt,

@@ -35,6 +35,7 @@ mod record;
 mod remote;
 mod scene;
 mod schedule;
+mod sent;
 mod shared;
 pub mod sinks;
 mod snapshot;
@@ -62,6 +63,7 @@ pub use record::{
     CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
     RecordingStatus, Recordings, Timeline, Trouble,
 };
+pub use sent::PacketSender;
 pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,

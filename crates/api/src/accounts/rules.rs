@@ -65,7 +65,7 @@ const BUILD: Rule = rule(Role::Admin, Cameras::Named, Trail::Changed);
 const MANAGE: Rule = rule(Role::Admin, Cameras::None, Trail::None);
 
 /// Every route of the web port, as its description names it.
-const WEB: [(&str, &str, Rule); 65] = [
+const WEB: [(&str, &str, Rule); 69] = [
     ("GET", "/", OPEN),
     ("GET", "/healthz", OPEN),
     ("GET", "/readyz", OPEN),
@@ -104,6 +104,10 @@ const WEB: [(&str, &str, Rule); 65] = [
     ("GET", "/api/v1/cameras/{name}/recording.mp4", stream(Cameras::Named, Trail::Exported)),
     ("POST", "/api/v1/cameras/{name}/stream-token", LOOK),
     ("GET", "/api/v1/cameras/{name}/mse", stream(Cameras::Named, Trail::Watched)),
+    ("POST", "/api/v1/cameras/{name}/whep", rule(Role::Viewer, Cameras::Named, Trail::Watched)),
+    ("DELETE", "/api/v1/cameras/{name}/whep/{session}", LOOK),
+    ("POST", "/api/v1/cameras/{name}/whip", STEER),
+    ("DELETE", "/api/v1/cameras/{name}/whip/{session}", STEER),
     ("POST", "/api/v1/cameras/{name}/preview", INSPECT),
     ("POST", "/api/v1/cameras/{name}/backfill", STEER),
     ("GET", "/api/v1/cameras/{name}/heatmap", LOOK),

@@ -14,4 +14,5 @@ mod secure_grpc;
 mod server;
 mod setup;
 mod tracks;
+mod webrtc;
 mod websocket;

@@ -32,6 +32,7 @@ pub use messaging::{
 };
 pub use serving::{
     AccountsConfig, AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig,
+    WebrtcConfig,
 };
 
 /// Name of the detector that needs no model.
@@ -44,6 +45,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the HTTP server listens.
     pub http: Listener,
+    /// Live video by WebRTC; none where it is turned off.
+    pub webrtc: Option<WebrtcConfig>,
     /// The gRPC server; none unless asked for.
     pub grpc: Option<GrpcConfig>,
     /// The REST interface of video-edge-ai-proxy; none unless asked for.
