@@ -12,7 +12,8 @@ const readStamp = () => {
     return bits;
 };
 const ages = [], seen = new Set(), sums = new Set(), start = performance.now();
-let exact = 0, frames = 0, worst = 0;
+// Those shown since the first word of times, and those of them whose time was told.
+let known = 0, exact = 0, frames = 0;
 const lags = [];
 while (performance.now() - start < lasts && (frames < most)) {
     const shown = await new Promise(done => {
@@ -33,6 +34,7 @@ while (performance.now() - start < lasts && (frames < most)) {
         sums.add(sum);
     }
     ages.push((now % 4294967296) - taken);
+    if (typeof told !== "undefined" && told > 0) known += 1;
     const timing = typeof timings === "undefined" ? undefined : timings.get(shown.rtpTimestamp);
     if (timing) {
         exact += 1;
@@ -42,7 +44,7 @@ while (performance.now() - start < lasts && (frames < most)) {
 const half = Math.floor(ages.length / 2);
 const share = (all, part) => [...all].sort((a, b) => a - b)[Math.floor(part * (all.length - 1))];
 return {
-    frames, pictures: seen.size, moving: sums.size, exact, told: typeof told === "undefined" ? 0 : told,
+    frames, pictures: seen.size, moving: sums.size, known, exact, told: typeof told === "undefined" ? 0 : told,
     width: video.videoWidth, height: video.videoHeight, error: video.error?.message,
     p50: share(ages, 0.5), p95: share(ages, 0.95), max: share(ages, 1),
     first: share(ages.slice(0, half), 0.5), last: share(ages.slice(half), 0.5),

@@ -63,7 +63,17 @@ pub(super) fn mids(offer: &str) -> Vec<Mid> {
 pub(super) fn answered(registered: &Registered, answer: &SdpAnswer) -> Response {
     let headers =
         [(header::CONTENT_TYPE, SDP.to_owned()), (header::LOCATION, registered.location())];
-    (StatusCode::CREATED, headers, answer.to_sdp_string()).into_response()
+    (StatusCode::CREATED, headers, with_formats(&answer.to_sdp_string())).into_response()
+}
+
+/// A part that is refused must name a format all the same (RFC 3264, 6), or browsers refuse the
+/// whole answer.
+fn with_formats(answer: &str) -> String {
+    let mend = |line: &str| match line.strip_suffix("SAVPF ") {
+        Some(_) if line.starts_with("m=") => format!("{line}0\r\n"),
+        _ => format!("{line}\r\n"),
+    };
+    answer.lines().map(mend).collect()
 }
 
 /// The path below which a camera's sessions of one kind are.
@@ -79,4 +89,23 @@ pub(super) fn end(app: &App, camera: &str, kind: &str, session: &str) -> ApiResu
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(ApiError::not_found("there is no such session", "it may have ended by itself"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_part_names_a_format() {
+        let answer = "v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF \r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n";
+        let mended = "v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n";
+        assert_eq!(with_formats(answer), mended);
+    }
+
+    #[test]
+    fn parts_are_found_by_their_names() {
+        let names = |offer| mids(offer).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names("a=mid:0\r\na=x\r\na=mid:video\r\n").len(), 2);
+        assert!(names("a=mid:\r\na=mid:0123456789abcdefg\r\n").is_empty());
+    }
 }

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use omma_engine::{Handle, Parcel, Preroll, ViewerRefusal};
 use omma_media::{Packet, StreamInfo};
 use omma_types::{CameraId, ErrorKind};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::Connection;
 use super::signal::{answered, end, mids, no_offer, place, read_offer, webrtc};
@@ -25,8 +25,11 @@ use crate::server::App;
 /// How long a camera that has just been opened may take to say what it sends.
 const CAMERA_WITHIN: Duration = Duration::from_secs(5);
 
-/// Packets that are looked at before the answer.
+/// Pictures that are looked at before the answer, at most, and how many are waited for and how
+/// long: their order shows with the first few.
 const LOOKED_AT: usize = 100;
+const SEEN: usize = 6;
+const SEEN_WITHIN: Duration = Duration::from_millis(500);
 
 /// Live video by WebRTC
 ///
@@ -135,10 +138,22 @@ async fn look(handle: &Handle, camera: &CameraId) -> ApiResult<(Arc<StreamInfo>,
         }
     };
     let mut group = Vec::new();
-    while group.len() < LOOKED_AT
-        && let Some(Some(Parcel::Packet(packet))) = feed.next().now_or_never()
-    {
-        group.push(packet);
+    let enough = Instant::now() + SEEN_WITHIN;
+    while group.len() < LOOKED_AT {
+        let next = match feed.next().now_or_never() {
+            Some(next) => next,
+            // A camera that was just opened has shown too little of itself.
+            None if group.len() < SEEN => match timeout_at(enough, feed.next()).await {
+                Ok(next) => next,
+                Err(_elapsed) => break,
+            },
+            None => break,
+        };
+        match next {
+            Some(Parcel::Packet(packet)) if packet.is_video() => group.push(packet),
+            Some(Parcel::Packet(_)) => {}
+            _ => break,
+        }
     }
     Ok((info, group))
 }
