@@ -1,12 +1,11 @@
-// Starts what the browser tests need: Omma itself with simulated cameras, and the built portal in
-// front of it, under the same rules for scripts that Omma will send. Everything is stopped with it.
+// Starts what the browser tests need: Omma itself with simulated cameras and the portal that is
+// part of it. Everything is stopped with it.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { preview } from 'vite';
 
 export function freePort() {
   return new Promise((resolve, reject) => {
@@ -76,12 +75,6 @@ export async function start({ top = [], more = [] } = {}) {
   const url = `http://127.0.0.1:${port}`;
   const up = () => eventually('Omma answers', async () => (await fetch(`${url}/healthz`)).ok);
   await up();
-  process.env.OMMA_URL = url;
-  const portal = await preview({
-    // Its proxy tells of every connection that a page closes.
-    logLevel: 'silent',
-    preview: { port: await freePort(), strictPort: true, host: '127.0.0.1' },
-  });
   const ended = (child) => new Promise((resolve) => {
     if (child.exitCode === null && child.signalCode === null) child.once('exit', resolve);
     else resolve();
@@ -93,14 +86,13 @@ export async function start({ top = [], more = [] } = {}) {
   return {
     omma: url,
     folder,
-    portal: portal.resolvedUrls.local[0].replace(/\/$/, ''),
+    portal: url,
     stopOmma,
     startOmma: async () => {
       process_ = open();
       await up();
     },
     stop: async () => {
-      await portal.close();
       await stopOmma();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -41,9 +41,9 @@ export interface CountsAsked {
 export const countsQuery = (query: CountsAsked, refetchInterval: number | false) => queryOptions({
   queryKey: ['counts', query],
   queryFn: async ({ signal }) => {
-    const answer = await ask(api.GET('/api/v1/counts', { params: { query }, signal }));
-    // The same address gives a table with commas to those who ask for one; nobody did.
-    return typeof answer === 'string' ? [] : answer.counts;
+    const rows = await ask(api.GET('/api/v1/counts', { params: { query }, signal }));
+    // A table is only what is asked for as a file.
+    return typeof rows === 'string' ? [] : rows.counts;
   },
   placeholderData: keepPreviousData,
   refetchInterval,
