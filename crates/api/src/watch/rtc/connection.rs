@@ -1,5 +1,6 @@
 //! One peer's connection, whoever of both sends video: its datagrams to and fro, and its end.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use str0m::{Event, Input, Output, Rtc, RtcError};
@@ -7,6 +8,7 @@ use tokio::time::sleep_until;
 
 use super::Registered;
 use super::net::{Datagram, Line};
+use crate::leave::Leave;
 use crate::server::Ending;
 
 /// A peer that was given an answer begins within this time, or does not.
@@ -39,6 +41,8 @@ pub(super) struct Connection {
     line: Line,
     registered: Registered,
     ending: Ending,
+    /// Done when whoever asked for this may no longer have it.
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// When something was heard of the peer.
     heard: Instant,
     connected: bool,
@@ -48,10 +52,17 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(rtc: Box<Rtc>, line: Line, registered: Registered, ending: Ending) -> Self {
+    pub(super) fn new(
+        rtc: Box<Rtc>,
+        line: Line,
+        registered: Registered,
+        ending: Ending,
+        leave: Leave,
+    ) -> Self {
         let now = Instant::now();
         let (connected, sent) = (false, 0);
-        Self { rtc, line, registered, ending, heard: now, connected, sent, due: now }
+        let over = Box::pin(leave.over());
+        Self { rtc, line, registered, ending, over, heard: now, connected, sent, due: now }
     }
 
     /// Sends all that is ready, up to the next event; none where all is done.
@@ -93,6 +104,7 @@ impl Connection {
             },
             () = sleep_until(self.due.min(gone).into()) => {}
             () = self.registered.end.notified() => return Err(End::Ours("it was asked to")),
+            () = &mut self.over => return Err(End::Ours("whoever asked may no longer")),
             () = self.ending.wait() => return Err(End::Ours("the server stops")),
         }
         self.pass_time()

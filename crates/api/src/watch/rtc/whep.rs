@@ -19,6 +19,7 @@ use super::viewer::{Parts, Viewer};
 use super::{Webrtc, offer};
 use crate::dto::ErrorBody;
 use crate::error::{ApiError, ApiResult};
+use crate::leave::Leave;
 use crate::params::Camera;
 use crate::server::App;
 
@@ -62,6 +63,7 @@ const SEEN_WITHIN: Duration = Duration::from_millis(500);
 pub(crate) async fn open(
     State(app): State<App>,
     Camera(camera): Camera,
+    leave: Leave,
     headers: HeaderMap,
     body: String,
 ) -> ApiResult<Response> {
@@ -95,7 +97,7 @@ pub(crate) async fn open(
     let registered = webrtc.register(&place(&camera.id, "whep"))?;
     let response = answered(&registered, &answer);
     let share = webrtc.shares.of(&camera.id);
-    let connection = Connection::new(rtc, line, registered, app.ending);
+    let connection = Connection::new(rtc, line, registered, app.ending, leave);
     let (handle, camera) = (app.handle, camera.id);
     let viewer = Viewer::new(Parts { connection, places, info, share, handle, camera, seat });
     tokio::spawn(viewer.show());

@@ -13,6 +13,7 @@ use super::sender::Sender;
 use super::signal::{answered, end, mids, no_offer, place, read_offer, webrtc};
 use crate::dto::ErrorBody;
 use crate::error::{ApiError, ApiResult};
+use crate::leave::Leave;
 use crate::params::Camera;
 use crate::server::App;
 
@@ -41,6 +42,7 @@ use crate::server::App;
 pub(crate) async fn open(
     State(app): State<App>,
     Camera(camera): Camera,
+    leave: Leave,
     headers: HeaderMap,
     body: String,
 ) -> ApiResult<Response> {
@@ -59,7 +61,7 @@ pub(crate) async fn open(
     let packets = app.handle.sender(&camera.id)?;
     let registered = webrtc.register(&place(&camera.id, "whip"))?;
     let response = answered(&registered, &answer);
-    let connection = Connection::new(rtc, line, registered, app.ending);
+    let connection = Connection::new(rtc, line, registered, app.ending, leave);
     tokio::spawn(Sender::new(connection, camera.id, packets, video).take_all());
     Ok(response)
 }
