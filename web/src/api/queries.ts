@@ -40,7 +40,11 @@ export interface CountsAsked {
 
 export const countsQuery = (query: CountsAsked, refetchInterval: number | false) => queryOptions({
   queryKey: ['counts', query],
-  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/counts', { params: { query }, signal }))).counts,
+  queryFn: async ({ signal }) => {
+    const rows = await ask(api.GET('/api/v1/counts', { params: { query }, signal }));
+    // A table is only what is asked for as a file.
+    return typeof rows === 'string' ? [] : rows.counts;
+  },
   placeholderData: keepPreviousData,
   refetchInterval,
 });

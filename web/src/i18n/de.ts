@@ -1,8 +1,10 @@
 // Die Texte auf Deutsch; die Schlüssel sind die der englischen.
 
+import { adminDe } from './admin.de';
 import type { en } from './en';
 
 export const de: Record<keyof typeof en, string> = {
+  ...adminDe,
   'action.failed': '{name}: das ging nicht',
   'again': 'Nochmals versuchen',
   'all': 'Alle',

@@ -1,6 +1,9 @@
 // The texts in English. `state.…`, `kind.…`, `class.…` and `measure.…` are words of the API.
 
+import { adminEn } from './admin.en';
+
 export const en = {
+  ...adminEn,
   'action.failed': '{name}: that did not work',
   'again': 'Try again',
   'all': 'All',

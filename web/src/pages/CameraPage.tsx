@@ -6,7 +6,7 @@ import { IconAdjustments, IconCameraPlus, IconColumns2, IconDots, IconPencil, Ic
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
-import type { Analysis, Camera } from '../api/client';
+import { fetchRaw, type Analysis, type Camera } from '../api/client';
 import { cameraQuery, camerasQuery } from '../api/queries';
 import { EditorPanel } from '../editor/EditorPanel';
 import { Shapes } from '../editor/Shapes';
@@ -25,8 +25,7 @@ import { Video } from '../video/Video';
 import classes from './CameraPage.module.css';
 
 async function snapshot(camera: string): Promise<void> {
-  const response = await fetch(`/cameras/${encodeURIComponent(camera)}/snapshot.jpg?annotated=false&width=3840&quality=92`);
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  const response = await fetchRaw(`/cameras/${encodeURIComponent(camera)}/snapshot.jpg?annotated=false&width=3840&quality=92`);
   const taken = Number(response.headers.get('x-omma-time-ms'));
   const time = new Date(taken > 0 ? taken : Date.now()).toISOString().slice(0, 19).replaceAll(':', '-');
   download(`${camera}_${time}Z.jpg`, await response.blob());

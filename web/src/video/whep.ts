@@ -1,24 +1,10 @@
 // Live video over WebRTC, asked for by WHEP: an offer is posted, the answer comes back, and the
 // session is ended by deleting it. The least delay of all ways.
 
-import { cameraPath, refusal } from '../api/client';
+import { cameraPath, refusal, send } from '../api/client';
 import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
-
-/** Addresses that are not found within this time are not waited for. */
-const GATHER_WITHIN = 1000;
-
-function gathered(peer: RTCPeerConnection): Promise<void> {
-  if (peer.iceGatheringState === 'complete') return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHER_WITHIN);
-    peer.addEventListener('icegatheringstatechange', () => {
-      if (peer.iceGatheringState !== 'complete') return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}
+import { gathered } from './ice';
 
 async function play(wish: Wish, stage: Stage): Promise<void> {
   const { signal } = stage;
@@ -26,7 +12,7 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
   let session: string | undefined;
   const end = () => {
     peer.close();
-    if (session !== undefined) void fetch(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
+    if (session !== undefined) void send(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
   };
   const fail = (error: DriverError) => {
     if (!signal.aborted) stage.failed(error);
@@ -46,10 +32,9 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
     await peer.setLocalDescription();
     await gathered(peer);
     signal.throwIfAborted();
-    const response = await fetch(cameraPath(wish.camera, '/whep'), {
+    const response = await send(cameraPath(wish.camera, '/whep'), {
       method: 'POST',
       headers: { 'Content-Type': 'application/sdp' },
-      credentials: 'same-origin',
       body: peer.localDescription?.sdp ?? '',
       signal,
     });
