@@ -43,7 +43,8 @@ function program() {
   return candidates.find((path) => path && existsSync(path));
 }
 
-export async function start() {
+/** `more`: further lines of the configuration. */
+export async function start(more = []) {
   const omma = program();
   if (!omma) {
     console.log('skipped: there is no omma to test against; build it, or say where it is: OMMA=path');
@@ -56,6 +57,7 @@ export async function start() {
     'version: 1',
     `data_dir: ${JSON.stringify(join(folder, 'data'))}`,
     `http: { listen: '127.0.0.1:${port}' }`,
+    ...more,
     'cameras:',
     camera('street', street(1), [
       '    detect: { model: motion, fps: 6, start_score: 0.4 }',
@@ -68,7 +70,17 @@ export async function start() {
     camera('gone', 'rtsp://127.0.0.1:9/none'),
   ].join('\n');
   writeFileSync(join(folder, 'omma.yaml'), config);
-  const open = () => spawn(omma, ['run', '-c', join(folder, 'omma.yaml'), '--log', 'warn'], { stdio: ['ignore', 'inherit', 'inherit'] });
+  let setupPath;
+  const open = () => {
+    const child = spawn(omma, ['run', '-c', join(folder, 'omma.yaml'), '--log', 'warn'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        setupPath = /\/setup#[\w-]+/.exec(text)?.[0] ?? setupPath;
+        process.stderr.write(text);
+      });
+    }
+    return child;
+  };
   let process_ = open();
   const url = `http://127.0.0.1:${port}`;
   const up = () => eventually('Omma answers', async () => (await fetch(`${url}/healthz`)).ok);
@@ -89,6 +101,8 @@ export async function start() {
   };
   return {
     omma: url,
+    /** Where the log of a new server sends its first user. */
+    setupPath: () => setupPath,
     portal: portal.resolvedUrls.local[0].replace(/\/$/, ''),
     stopOmma,
     startOmma: async () => {

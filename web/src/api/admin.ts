@@ -61,3 +61,12 @@ export const logsQuery = (filters: LogsAsked, follow: boolean) => queryOptions({
 export async function logsBefore(filters: LogsAsked, before: number): Promise<LogEntry[]> {
   return (await ask(api.GET('/api/v1/logs', { params: { query: { ...filters, before, limit: LOG_PAGE } } }))).entries;
 }
+
+export const discoverQuery = queryOptions({
+  queryKey: ['discover'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v1/discover', { params: { query: { seconds: 3 } }, signal })),
+  // It looks for seconds, and asks every address: only when somebody wants it.
+  staleTime: Infinity,
+  refetchOnWindowFocus: false,
+  retry: false,
+});

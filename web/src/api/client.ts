@@ -77,8 +77,8 @@ interface Answer<T> {
   response: Response;
 }
 
-/** The data of an answer; throws what went wrong. */
-export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
+/** An answer and its data; throws what went wrong. */
+export async function askWhole<T>(answer: Promise<Answer<T>>): Promise<{ data: T; response: Response }> {
   let got: Answer<T>;
   try {
     got = await answer;
@@ -87,7 +87,12 @@ export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
     throw new ApiError(error instanceof Error ? error.message : String(error), undefined, 0);
   }
   if (!got.response.ok) throw refusal(got.error, got.response.status);
-  return got.data as T;
+  return { data: got.data as T, response: got.response };
+}
+
+/** The data of an answer; throws what went wrong. */
+export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
+  return (await askWhole(answer)).data;
 }
 
 /** Text or bytes from an address of the server. */

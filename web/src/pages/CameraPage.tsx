@@ -8,6 +8,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
 import { fetchRaw, type Analysis, type Camera } from '../api/client';
 import { cameraQuery, camerasQuery } from '../api/queries';
+import { useSession } from '../api/session';
 import { EditorPanel } from '../editor/EditorPanel';
 import { Shapes } from '../editor/Shapes';
 import { useEditor } from '../editor/useEditor';
@@ -152,6 +153,7 @@ function CameraView({ name }: { name: string }) {
     if (!paused) setAnalysis(found);
   });
   const editor = useEditor(name);
+  const { operate } = useSession();
 
   if (camera.isPending) return <PageLoading />;
   const data = camera.data;
@@ -202,7 +204,9 @@ function CameraView({ name }: { name: string }) {
               <LinkMenuItem to="/cameras">{t('nav.cameras')}</LinkMenuItem>
             </Menu.Dropdown>
           </Menu>
-          <Button size="sm" leftSection={<IconPencil size={18} />} onClick={() => void editor.open()} disabled={editor.draft !== undefined} data-testid="edit">{t('editor.open')}</Button>
+          <Tooltip label={t('denied.needs', { role: t('role.operator') })} disabled={operate}>
+            <Button size="sm" leftSection={<IconPencil size={18} />} onClick={() => void editor.open()} disabled={editor.draft !== undefined || !operate} data-testid="edit">{t('editor.open')}</Button>
+          </Tooltip>
         </Group>
       </PageHead>
       <div className={classes.page}>
