@@ -159,11 +159,9 @@ const tests = {
     await operator.waitForSelector('button[aria-label="Resume street"]');
     await operator.click('button[aria-label="Resume street"]');
     await operator.waitForSelector('button[aria-label="Pause street"]');
-    check('no settings', (await operator.locator('button[aria-label="More for street"]').count()) === 0);
-    await operator.getByLabel('Record street').click({ force: true });
-    await eventually('it is no longer recorded', async () => !(await operator.getByLabel('Record street').isChecked()));
-    await operator.getByLabel('Record street').click({ force: true });
-    await eventually('it is recorded again', async () => operator.getByLabel('Record street').isChecked());
+    await operator.click('button[aria-label="More for street"]');
+    check('no settings', (await operator.getByRole('menuitem').allInnerTexts()).join() === 'Passing on');
+    await operator.keyboard.press('Escape');
     await close(operator);
 
     const some = await as('lina', { path: '/' });
@@ -230,6 +228,15 @@ const tests = {
     await close(page);
     await eachLook({ login: '/' });
     await eachLook({ account: '/account', users: '/system/users', audit: '/system/audit', wall: '/' }, { state: sessions.anna });
+  },
+
+  async 'an operator records'() {
+    const operator = await as('otto', { path: '/cameras' });
+    await operator.getByLabel('Record street').click({ force: true });
+    await eventually('it is no longer recorded', async () => !(await operator.getByLabel('Record street').isChecked()));
+    await operator.getByLabel('Record street').click({ force: true });
+    await eventually('it is recorded again', async () => operator.getByLabel('Record street').isChecked());
+    await close(operator);
   },
 };
 

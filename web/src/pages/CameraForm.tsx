@@ -31,10 +31,8 @@ function useProbe() {
   const [result, setResult] = useState<Schemas['Probe']>();
   const look = (values: FormValues, camera: string | undefined) => run(async () => {
     setResult(undefined);
-    const { url, ...settings } = fromForm(values, undefined);
-    // How it is read is all that matters; nothing is looked for in its pictures.
-    const { transport, loop } = settings;
-    setResult(await ask(api.POST('/api/v1/probe', { body: { url, transport, loop, source: url, seconds: 3, camera } })));
+    const { url: source, transport } = fromForm(values, undefined);
+    setResult(await ask(api.POST('/api/v1/probe', { body: { source, transport, seconds: 3, camera } })));
   });
   const forget = () => {
     setResult(undefined);
@@ -114,8 +112,9 @@ function Form({ initial, isNew, save, theirs, take, keep, cancel }: FormProps) {
     if (Object.keys(wrong).length === 0) await run(() => save(values));
   };
   const look = () => {
-    setTried(true);
-    if (!wrong.url) void probe.look(values, isNew ? undefined : values.name);
+    // Of what is wrong, only the address matters here.
+    if (wrong.url) setTried(true);
+    else void probe.look(values, isNew ? undefined : values.name);
   };
   const use = (source: string, title: string | undefined) => {
     set({ url: source, name: values.name === '' ? nameFrom(title) : values.name });

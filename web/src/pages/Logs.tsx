@@ -26,8 +26,8 @@ function Line({ entry }: { entry: LogEntry }) {
       <Badge size="sm" tt="none" color={COLORS[entry.level] ?? '#565e66'} variant="filled">{word('level', entry.level)}</Badge>
       <span className={classes.text}>
         {entry.message}
-        {Object.entries(entry.fields).map(([key, value]) => <span key={key} className={classes.field}>{key}=<b>{plain(value)}</b></span>)}
-        <span className={classes.part}>{entry.part}</span>
+        {Object.entries(entry.fields).map(([key, value]) => <span key={key} className={classes.field}> {key}=<b>{plain(value)}</b></span>)}
+        <span className={classes.part}> {entry.part}</span>
       </span>
     </li>
   );
