@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { check, close, faultsOf, moves, open, run } from './page.mjs';
 import { eventually, start } from './serve.mjs';
 
-const server = await start(['accounts: true']);
+const server = await start({ top: ['accounts: true'] });
 const { shots, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
 
 const PASSWORD = 'quite a long one';

@@ -21,14 +21,15 @@ mod error;
 mod footage;
 mod grpc;
 mod guard;
+mod leave;
 mod live;
 mod params;
 mod port;
+mod portal;
 mod redisedge;
 mod rest;
 mod server;
 mod socket;
-mod status_page;
 mod tls;
 mod watch;
 

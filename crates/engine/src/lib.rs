@@ -32,6 +32,7 @@ mod pipeline;
 mod pool;
 mod publish;
 mod record;
+mod redacted;
 mod remote;
 mod scene;
 mod schedule;
@@ -62,6 +63,7 @@ pub use record::{
     CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
     RecordingStatus, Recordings, Timeline, Trouble,
 };
+pub use redacted::{RedactedFilm, RedactionError};
 pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,

@@ -2,9 +2,11 @@
 
 import { adminDe } from './admin.de';
 import type { en } from './en';
+import { pastDe } from './past.de';
 
 export const de: Record<keyof typeof en, string> = {
   ...adminDe,
+  ...pastDe,
   'action.failed': '{name}: das ging nicht',
   'again': 'Nochmals versuchen',
   'all': 'Alle',

@@ -1,9 +1,11 @@
 // The texts in English. `state.…`, `kind.…`, `class.…` and `measure.…` are words of the API.
 
 import { adminEn } from './admin.en';
+import { pastEn } from './past.en';
 
 export const en = {
   ...adminEn,
+  ...pastEn,
   'action.failed': '{name}: that did not work',
   'again': 'Try again',
   'all': 'All',

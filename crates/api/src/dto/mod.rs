@@ -14,6 +14,7 @@ mod message;
 mod node;
 mod publication;
 mod recording;
+mod review;
 mod settings;
 mod sink;
 mod track;
@@ -39,6 +40,10 @@ pub use message::MessageDto;
 pub use node::NodeDto;
 pub use publication::PublicationDto;
 pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
+pub use review::{
+    NewReviewDto, ReviewDto, ReviewedDto, ReviewedEventsDto, ReviewedEventsQuestionDto,
+    ReviewedQuestionDto, ReviewsDto,
+};
 pub use settings::{
     CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,
     PassThroughChangeDto, PassThroughDto, PassThroughSettingsDto, RecordSettingsDto,
