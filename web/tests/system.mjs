@@ -225,7 +225,7 @@ const tests = {
     for (const [what, change, words] of [
       ['webrtc', () => delete window.RTCPeerConnection, 'no WebRTC'],
       ['insecure', () => Object.defineProperty(window, 'isSecureContext', { value: false }), 'https://'],
-      ['camera', () => delete Navigator.prototype.mediaDevices, 'gives pages no camera'],
+      ['camera', () => delete window.Navigator.prototype.mediaDevices, 'gives pages no camera'],
     ]) {
       const page = await newPage({ path: 'about:blank' });
       await page.addInitScript(change);

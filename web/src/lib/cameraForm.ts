@@ -103,11 +103,7 @@ export function changed(a: FormValues, b: FormValues): (keyof FormValues)[] {
 /** What two people have made of the same form: where only one has changed a field, that holds. */
 export function merged(base: FormValues, mine: FormValues, theirs: FormValues): { values: FormValues; both: (keyof FormValues)[] } {
   const [byMe, byThem] = [new Set(changed(base, mine)), new Set(changed(base, theirs))];
-  const values = { ...theirs };
-  const take = <K extends keyof FormValues>(field: K) => {
-    values[field] = mine[field];
-  };
-  byMe.forEach(take);
+  const values: FormValues = { ...theirs, ...Object.fromEntries([...byMe].map((field) => [field, mine[field]])) };
   return { values, both: changed(mine, theirs).filter((field) => byMe.has(field) && byThem.has(field)) };
 }
 
