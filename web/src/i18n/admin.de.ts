@@ -126,7 +126,6 @@ export const adminDe: Record<keyof typeof adminEn, string> = {
   'scope.control': 'Kameras ändern',
   'scope.metrics': 'Messwerte lesen',
   'scope.read': 'Alles ansehen',
-  'send.audio': 'Auch Ton senden',
   'send.close': 'Kamera schließen',
   'send.closed': 'Die Kamera ist aus.',
   'send.connecting': 'verbindet',

@@ -124,7 +124,6 @@ export const adminEn = {
   'scope.control': 'Change cameras',
   'scope.metrics': 'Read metrics',
   'scope.read': 'Look at everything',
-  'send.audio': 'Send sound too',
   'send.close': 'Close camera',
   'send.closed': 'The camera is off.',
   'send.connecting': 'connecting',

@@ -19,14 +19,20 @@ export function isSize(text: string): text is Size {
 }
 
 /** What the browser is asked for: as near as the device can. */
-export function wish(device: string, size: Size, audio: boolean): MediaStreamConstraints {
+export function wish(device: string, size: Size): MediaStreamConstraints {
   const [width, height] = SIZES[size];
   const video: MediaTrackConstraints = { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: 25, max: 30 } };
   // A device that is gone is no reason to show nothing.
-  return { video: device === '' ? video : { ...video, deviceId: { ideal: device } }, audio };
+  return { video: device === '' ? video : { ...video, deviceId: { ideal: device } }, audio: false };
 }
 
 /** Whether a camera takes what browsers send. */
 export function takesPictures(source: string): boolean {
   return source.startsWith('whip:');
+}
+
+/** In the order in which they are to be tried: H.264 is what Omma takes. */
+export function h264First<C extends { mimeType: string }>(codecs: readonly C[]): C[] {
+  const is = ({ mimeType }: C) => mimeType.toLowerCase() === 'video/h264';
+  return [...codecs.filter(is), ...codecs.filter((codec) => !is(codec))];
 }

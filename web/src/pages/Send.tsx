@@ -24,10 +24,9 @@ interface Wishes {
   device: string;
   size: Size;
   mirror: boolean;
-  audio: boolean;
 }
 
-/** What this device sees and hears, as long as it is wanted. */
+/** What this device sees, as long as it is wanted. */
 function useDevice() {
   const [stream, setStream] = useState<MediaStream>();
   const [devices, setDevices] = useState<MediaDeviceInfo[]>([]);
@@ -38,10 +37,10 @@ function useDevice() {
     setStream(undefined);
   }, []);
   useEffect(() => close, [close]);
-  const open = useCallback(async ({ device, size, audio }: Wishes) => {
+  const open = useCallback(async ({ device, size }: Wishes) => {
     // Some devices can be opened only once.
     close();
-    const opened = await navigator.mediaDevices.getUserMedia(wish(device, size, audio));
+    const opened = await navigator.mediaDevices.getUserMedia(wish(device, size));
     held.current = opened;
     // Unplugged, or taken away in the browser's own settings.
     for (const track of opened.getVideoTracks()) {
@@ -116,7 +115,7 @@ function useTarget() {
 function Sender() {
   const { t } = useTexts();
   const [name, setName] = useLocalStorage({ key: 'omma-send-name', defaultValue: '', getInitialValueInEffect: false });
-  const [wishes, setWishes] = useState<Wishes>({ device: '', size: '1280x720', mirror: false, audio: false });
+  const [wishes, setWishes] = useState<Wishes>({ device: '', size: '1280x720', mirror: false });
   const device = useDevice();
   const target = useTarget();
   const sender = useSender();
@@ -147,7 +146,6 @@ function Sender() {
           <Select label={t('send.device')} disabled={device.devices.length === 0 || !off} allowDeselect={false} placeholder={t('send.device.none')} value={wishes.device === '' ? (device.devices[0]?.deviceId ?? null) : wishes.device} onChange={(chosen) => change({ device: chosen ?? '' })} data={device.devices.map(({ deviceId, label }, index) => ({ value: deviceId, label: label || `${t('camera')} ${index + 1}` }))} />
           <Select label={t('send.size')} disabled={!off} allowDeselect={false} value={wishes.size} onChange={(size) => size && isSize(size) && change({ size })} data={Object.entries(SIZES).map(([value, [width, height]]) => ({ value, label: `${width} × ${height}` }))} />
           <Switch label={t('send.mirror')} description={t('send.mirror.help')} checked={wishes.mirror} onChange={(event) => change({ mirror: event.currentTarget.checked })} />
-          <Switch label={t('send.audio')} disabled={!off} checked={wishes.audio} onChange={(event) => change({ audio: event.currentTarget.checked })} />
           <Autocomplete label={t('send.name')} description={t(target.manage ? 'send.name.help' : 'send.name.choose')} disabled={!off} value={name} onChange={setName} data={target.fit} error={fault} />
           <Status state={sender.state} />
           {error && <Failed error={error} title={error.name === 'NotAllowedError' ? t('send.forbidden') : undefined} />}

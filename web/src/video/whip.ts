@@ -2,6 +2,7 @@
 // answer comes back, and the session is ended by deleting it.
 
 import { cameraPath, fetchRaw, send } from '../api/client';
+import { h264First } from '../lib/sending';
 import { gathered } from './ice';
 
 export interface Sent {
@@ -44,7 +45,10 @@ export async function startSending(camera: string, stream: MediaStream, ears: Ea
     session = undefined;
   };
   try {
-    for (const track of stream.getTracks()) peer.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
+    for (const track of stream.getVideoTracks()) {
+      const codecs = RTCRtpSender.getCapabilities('video')?.codecs ?? [];
+      peer.addTransceiver(track, { direction: 'sendonly', streams: [stream] }).setCodecPreferences(h264First(codecs));
+    }
     const answer = await fetchRaw(cameraPath(camera, '/whip'), {
       method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: await offered(peer),
     });
