@@ -126,7 +126,7 @@ export function TrustCard({ cameras, chosen, rule, span, rows, judged }: Props) 
                     <Table.Td ta="right">{interval(row.precision, 'part')}</Table.Td>
                     <Table.Td ta="right">
                       {interval(row.recall, 'part')}
-                      {row.reviewed_ms ? <Text size="xs" c="dimmed">{t('trust.watched', { time: formatDuration(row.reviewed_ms, language), missed: row.missed ?? 0 })}</Text> : null}
+                      {row.reviewed_ms ? <Text size="xs" c="dimmed">{t('trust.watched', { time: formatDuration(row.reviewed_ms, language), missed: row.missed })}</Text> : null}
                     </Table.Td>
                     <Table.Td ta="right">{interval(worth(rows, row), 'count')}</Table.Td>
                   </Table.Tr>
