@@ -24,6 +24,7 @@ use omma_engine::config::{Scope, TokenConfig};
 use omma_store::{Role, StoreError};
 use omma_types::CameraId;
 use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
 
 use crate::accounts::rules::{Cameras, Rule, camera_of};
 use crate::accounts::secret::digest;
@@ -244,6 +245,7 @@ pub(crate) struct Access {
     tokens: RwLock<Arc<[Token]>>,
     mistakes: Mutex<Mistakes>,
     accounts: Option<Arc<Accounts>>,
+    changes: watch::Sender<()>,
 }
 
 impl Access {
@@ -254,7 +256,18 @@ impl Access {
             tokens: RwLock::new(tokens.iter().map(Token::new).collect()),
             mistakes: Mutex::new(Mistakes::default()),
             accounts,
+            changes: watch::Sender::new(()),
         }
+    }
+
+    /// Hears of it when somebody may have lost the right to something.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Has everything that was let through looked at again.
+    pub(crate) fn changed(&self) {
+        self.changes.send_replace(());
     }
 
     /// The users, where there are accounts.
@@ -266,16 +279,13 @@ impl Access {
     pub(crate) fn set_tokens(&self, tokens: &[TokenConfig]) {
         *self.tokens.write().unwrap_or_else(PoisonError::into_inner) =
             tokens.iter().map(Token::new).collect();
+        self.changed();
     }
 
     /// Lets a request through or not, and says whose it is. Refusing a wrong token takes its
     /// time.
     pub(crate) async fn check(&self, ask: Ask<'_>) -> Result<Caller, Refusal> {
-        let Need::AnyOf(needed) = ask.need else { return Ok(Caller::anybody().only(Some(&[]))) };
-        let outcome = match &self.accounts {
-            Some(accounts) => self.of_accounts(accounts, ask, needed).await,
-            None => self.decide(ask.headers, needed),
-        };
+        let outcome = self.who(ask).await;
         if let (Err(Refusal::WrongToken), Some(peer)) = (&outcome, ask.peer) {
             let (count, wait) = {
                 let mut mistakes = self.mistakes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -287,6 +297,15 @@ impl Access {
             tokio::time::sleep(wait).await;
         }
         outcome
+    }
+
+    /// Whose request it is, at once.
+    pub(crate) async fn who(&self, ask: Ask<'_>) -> Result<Caller, Refusal> {
+        let Need::AnyOf(needed) = ask.need else { return Ok(Caller::anybody().only(Some(&[]))) };
+        match &self.accounts {
+            Some(accounts) => self.of_accounts(accounts, ask, needed).await,
+            None => self.decide(ask.headers, needed),
+        }
     }
 
     /// Who asks where there are accounts: nobody gets in without a token or a session.

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use omma_engine::annotations::AnnotationError;
-use omma_engine::{EngineError, FootageError};
+use omma_engine::{EngineError, FootageError, RedactionError};
 use omma_store::StoreError;
 use omma_types::{CameraId, ErrorKind};
 
@@ -276,12 +276,30 @@ impl From<FootageError> for ApiError {
         if status.is_server_error() {
             tracing::error!(error = message, "footage could not be given");
         }
-        // What to do about it comes last in the engine's words.
-        let (message, hint) = match message.rsplit_once("; ") {
-            Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-            None => (message, None),
-        };
+        let (message, hint) = message_and_hint(&message);
         Self { status, kind, message, hint, wait: None }
+    }
+}
+
+impl From<RedactionError> for ApiError {
+    fn from(error: RedactionError) -> Self {
+        let kind = error.kind();
+        let status = match &error {
+            RedactionError::NoModel { .. } => StatusCode::CONFLICT,
+            RedactionError::TooLong => StatusCode::BAD_REQUEST,
+            RedactionError::Full => StatusCode::SERVICE_UNAVAILABLE,
+            RedactionError::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let (message, hint) = message_and_hint(&error.to_string());
+        Self { status, kind, message, hint, wait: None }
+    }
+}
+
+/// What to do about it comes last in the engine's words.
+fn message_and_hint(text: &str) -> (String, Option<String>) {
+    match text.rsplit_once("; ") {
+        Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+        None => (text.to_owned(), None),
     }
 }
 

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use omma_engine::{Footage, FootageReader};
+use omma_engine::{Footage, FootageReader, RedactedFilm};
 use omma_types::WallTime;
 use utoipa::ToSchema;
 
@@ -69,6 +69,31 @@ pub(crate) fn answer(footage: Footage, asked: &HeaderMap) -> ApiResult<Response>
     put(&mut headers, header::CONTENT_DISPOSITION, &disposition);
     headers.insert(TIME_HEADER, HeaderValue::from(footage.start().as_millis()));
     Ok((status, headers, body(footage.read(range))).into_response())
+}
+
+/// The answer with a film in which people are hidden. How long it will be is not known: one that
+/// can't be made to its end breaks the connection off.
+pub(crate) async fn redacted(mut film: RedactedFilm) -> ApiResult<Response> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("video/mp4"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    let disposition = format!("inline; filename=\"{}\"", film.file_name());
+    put(&mut headers, header::CONTENT_DISPOSITION, &disposition);
+    headers.insert(TIME_HEADER, HeaderValue::from(film.start().as_millis()));
+    // What fails at once is told as a failure.
+    let first = match film.next().await {
+        Some(first) => first?,
+        None => return Err(ApiError::internal("a film ended before it began; see the log")),
+    };
+    let pieces = futures_util::stream::unfold((Some(first), film), async |(first, mut film)| {
+        let piece = match first {
+            Some(first) => Ok(first),
+            None => film.next().await?,
+        };
+        let piece = piece.map(Bytes::from).map_err(std::io::Error::other);
+        Some((piece, (None, film)))
+    });
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
 /// The answer with a picture, taken at `taken`.

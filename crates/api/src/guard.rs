@@ -19,7 +19,9 @@ use crate::accounts::rules::{self, Cameras, Rule, Trail, camera_of};
 use crate::accounts::{Audit, Caller};
 use crate::chrysalis::{self, Failure};
 use crate::error::{ApiError, ApiResult};
+use crate::leave::Leave;
 use crate::port::{Peer, Port};
+use crate::portal;
 
 /// The longest that an answer may take to begin. A snapshot waits up to 5 s for its picture.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -109,10 +111,10 @@ impl Guard {
     /// Hands the request on if whoever sent it may ask this, and tells it who that is.
     async fn check(&self, mut request: Request) -> Result<Request, Refusal> {
         let need = (self.needs)(request.method(), request.uri().path());
-        // The page itself holds nothing; without it nobody could log in.
-        let is_page = self.has_sessions() && request.uri().path() == "/";
+        // The portal itself holds nothing; without it nobody could log in.
+        let is_portal = self.has_sessions() && portal::is_place(request.uri().path());
         let need = match self.access.accounts() {
-            Some(_) if is_page => Need::Nothing,
+            Some(_) if is_portal => Need::Nothing,
             _ => need,
         };
         let rule = self.rule(&request, need);
@@ -121,7 +123,7 @@ impl Guard {
         } else {
             None
         };
-        let outcome = self.access.check(Ask {
+        let ask = Ask {
             method: request.method(),
             path: request.uri().path(),
             headers: request.headers(),
@@ -130,9 +132,11 @@ impl Guard {
             rule,
             stream_token: stream_token.as_deref(),
             browsers: self.has_sessions(),
-        });
-        match outcome.await {
+        };
+        match self.access.check(ask).await {
             Ok(caller) => {
+                let leave = Leave::new(&self.access, ask, &caller);
+                request.extensions_mut().insert(leave);
                 request.extensions_mut().insert(caller);
                 Ok(request)
             }
@@ -142,6 +146,24 @@ impl Guard {
                 }
                 Err(refusal)
             }
+        }
+    }
+
+    /// Hands the request on; what is answered for long ends with the right to it. What was
+    /// changed about people is looked at at once.
+    async fn pass(&self, request: Request, next: Next) -> Response {
+        let path = request.uri().path();
+        let is_long = rules::web(request.method(), path).stream;
+        let is_about_people = *request.method() != Method::GET && rules::is_about_people(path);
+        let leave = request.extensions().get::<Leave>().filter(|_| is_long).cloned();
+        let patience = patience(path);
+        let response = answer(next.run(request), patience).await;
+        if is_about_people && response.status().is_success() {
+            self.access.changed();
+        }
+        match leave {
+            Some(leave) if response.status().is_success() => leave.limit(response),
+            _ => response,
         }
     }
 
@@ -278,8 +300,7 @@ async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
     let mut response = match outcome {
         Ok(request) => {
             let note = guard.note(&request);
-            let patience = patience(request.uri().path());
-            let response = answer(next.run(request), patience).await;
+            let response = guard.pass(request, next).await;
             guard.write(note, response.status());
             response
         }
@@ -332,7 +353,14 @@ async fn guard_chrysalis(
 
 async fn guard_grpc(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     match guard.check(request).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => {
+            let leave = request.extensions().get::<Leave>().cloned();
+            let response = next.run(request).await;
+            match leave {
+                Some(leave) => leave.limit(response),
+                None => response,
+            }
+        }
         Err(refusal) => grpc_refusal(&refusal),
     }
 }

@@ -23,14 +23,15 @@ mod footage;
 mod grpc;
 mod guard;
 mod journal;
+mod leave;
 mod live;
 mod params;
 mod port;
+mod portal;
 mod redisedge;
 mod rest;
 mod server;
 mod socket;
-mod status_page;
 mod tls;
 mod watch;
 

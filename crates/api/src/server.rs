@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::routing::get;
 use bytes::Bytes;
 use futures_util::future::OptionFuture;
 use omma_engine::config::{DialectConfig, Listener, PublishConfig, Scope, TlsConfig, TokenConfig};
@@ -32,11 +31,11 @@ use crate::journal::Journal;
 use crate::port::{Port, is_protected};
 use crate::rest::{
     accounts, annotations, cameras, config, counts, discover, events, logs, models, nodes, probe,
-    publications, recordings, setup, sinks, system, tracks, users, verdicts,
+    publications, recordings, reviews, setup, sinks, system, tracks, users, verdicts,
 };
 use crate::tls::{Protocol, Tls};
 use crate::watch::{Viewers, mse};
-use crate::{deepvision, live, redisedge, socket, status_page};
+use crate::{deepvision, live, portal, redisedge, socket};
 
 /// WebSockets at a time.
 const MAX_SOCKETS: u32 = 128;
@@ -197,6 +196,8 @@ fn camera_routes() -> OpenApiRouter<App> {
         .routes(routes!(tracks::backfill))
         .routes(routes!(tracks::heat))
         .routes(routes!(verdicts::precision))
+        .routes(routes!(reviews::list, reviews::add))
+        .routes(routes!(reviews::remove))
 }
 
 fn event_routes() -> OpenApiRouter<App> {
@@ -206,6 +207,8 @@ fn event_routes() -> OpenApiRouter<App> {
         .routes(routes!(events::clip))
         .routes(routes!(events::snapshot))
         .routes(routes!(verdicts::get, verdicts::put))
+        .routes(routes!(reviews::put))
+        .routes(routes!(reviews::put_many))
         .routes(routes!(counts::list))
         .routes(routes!(annotations::add))
         .routes(routes!(annotations::status))
@@ -267,11 +270,7 @@ pub fn openapi() -> String {
 
 fn web_routes(app: App) -> Router {
     let (router, _openapi) = routes().split_for_parts();
-    router
-        .route("/", get(status_page::page))
-        .fallback(system::nothing_here)
-        .method_not_allowed_fallback(system::not_this_way)
-        .with_state(app)
+    router.fallback(portal::serve).method_not_allowed_fallback(system::not_this_way).with_state(app)
 }
 
 /// The page of a camera that is published in another system's format.

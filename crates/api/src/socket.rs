@@ -5,6 +5,7 @@
 //! reads nothing at all is let go.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -22,6 +23,7 @@ use crate::accounts::Caller;
 use crate::dto::{AnalysisDto, ErrorBody, EventDto, MessageDto};
 use crate::error::{ApiError, ApiResult};
 use crate::guard::check_origin;
+use crate::leave::Leave;
 use crate::params::{self, Params};
 use crate::server::{App, Ending};
 
@@ -97,6 +99,7 @@ impl Wishes {
 pub(crate) async fn open(
     State(app): State<App>,
     caller: Caller,
+    leave: Leave,
     Params(params): Params<SocketParams>,
     request: Request,
 ) -> ApiResult<Response> {
@@ -125,18 +128,20 @@ pub(crate) async fn open(
     let news = app.handle.subscribe();
     let upgrade = upgrade.max_message_size(MAX_CLIENT_MESSAGE_BYTES);
     Ok(upgrade.on_upgrade(async move |socket| {
-        tell(socket, news, &wishes, app.ending).await;
+        tell(socket, news, &wishes, app.ending, leave.over()).await;
         drop(permit);
     }))
 }
 
-/// Talks to one client until it, or the server, goes.
+/// Talks to one client until it, or the server, goes, or its leave is `over`.
 async fn tell(
     mut socket: WebSocket,
     mut news: Receiver<News>,
     wishes: &Wishes,
     mut ending: Ending,
+    over: impl Future<Output = ()>,
 ) {
+    let mut over = pin!(over);
     let mut ping = interval(PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping.reset(); // the first tick would come at once
@@ -157,7 +162,7 @@ async fn tell(
                     None => continue,
                 },
                 Err(RecvError::Lagged(missed)) => as_text(&MessageDto::Lagged { missed }),
-                Err(RecvError::Closed) => going_away(),
+                Err(RecvError::Closed) => close(close_code::AWAY, "the server stops"),
             },
             _ = ping.tick() => {
                 if !answered {
@@ -166,7 +171,8 @@ async fn tell(
                 answered = false;
                 Message::Ping(bytes::Bytes::new())
             },
-            () = ending.wait() => going_away(),
+            () = &mut over => close(close_code::POLICY, "you may no longer hear this"),
+            () = ending.wait() => close(close_code::AWAY, "the server stops"),
         };
         let last = matches!(message, Message::Close(_));
         let sent = tokio::select! {
@@ -190,9 +196,8 @@ fn as_text(message: &MessageDto) -> Message {
     }
 }
 
-fn going_away() -> Message {
-    let reason = "the server stops".into();
-    Message::Close(Some(CloseFrame { code: close_code::AWAY, reason }))
+fn close(code: u16, reason: &'static str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }
 
 #[cfg(test)]
@@ -290,7 +295,7 @@ mod tests {
                     events: true,
                     pictured: Box::new(|_| false),
                 };
-                tell(socket, receiver, &wishes, ending).await;
+                tell(socket, receiver, &wishes, ending, std::future::pending()).await;
             })
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -35,6 +35,7 @@ mod pool;
 mod probe;
 mod publish;
 mod record;
+mod redacted;
 mod remote;
 mod scene;
 mod schedule;
@@ -67,6 +68,7 @@ pub use record::{
     CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
     RecordingStatus, Recordings, Timeline, Trouble,
 };
+pub use redacted::{RedactedFilm, RedactionError};
 pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,

@@ -19,6 +19,7 @@ use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
+use crate::redacted::Darkroom;
 use crate::remote::Remote;
 use crate::sinks::Sinks;
 use crate::snapshot::Snapshots;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) writer: Writer,
     pub(crate) library: Arc<Library>,
+    /// Where people are hidden in footage.
+    pub(crate) darkroom: Darkroom,
     /// This process among those that share the work; none where it does all alone.
     pub(crate) cluster: Option<Arc<Cluster>>,
     /// Programs on the bus that detect; none without a bus.

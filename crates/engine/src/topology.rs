@@ -22,6 +22,7 @@ use crate::overlay::Overlay;
 use crate::pool::Pool;
 use crate::publish::Publishers;
 use crate::record::{Library, Upkeep};
+use crate::redacted::Darkroom;
 use crate::remote::Remote;
 use crate::shared::{MESSAGE_BACKLOG, Shared};
 use crate::sinks::Sinks;
@@ -108,6 +109,7 @@ impl Engine {
             pool,
             writer,
             library,
+            darkroom: Darkroom::default(),
             cluster,
             remote: topics.map(Remote::new),
             snapshots,

@@ -1,6 +1,7 @@
 //! What to open and how: a source's address with its options.
 
 use std::fmt;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub struct SourceSpec {
     /// Without password, for messages.
     pub(crate) name: String,
     pub(crate) paced: bool,
+    /// Whether the file is a pipe, of which neither the length nor anything further on is known.
+    pub(crate) is_pipe: bool,
     pub(crate) looped: bool,
     pub(crate) with_audio: bool,
     pub(crate) transport: Transport,
@@ -146,6 +149,15 @@ impl SourceSpec {
         Self::new(SourceKind::File(path), name)
     }
 
+    /// What comes through a pipe as from a file, called `name` in messages; read as fast as it
+    /// comes. `pipe` must live until the source is opened.
+    pub fn pipe(pipe: &impl AsRawFd, name: &str) -> Self {
+        // A name of the file descriptor itself; opened, it reads from the same pipe.
+        let path = PathBuf::from(format!("/dev/fd/{}", pipe.as_raw_fd()));
+        let spec = Self::new(SourceKind::File(path), name.to_owned());
+        Self { paced: false, is_pipe: true, ..spec }
+    }
+
     /// Pictures made here, called `name` in messages. They are encoded to H.264 like a
     /// camera's, with a keyframe every 2 s.
     pub fn producer(name: &str, factory: ProducerFactory) -> Self {
@@ -163,6 +175,7 @@ impl SourceSpec {
             kind,
             name,
             paced: true,
+            is_pipe: false,
             looped: false,
             with_audio: false,
             transport: Transport::Auto,

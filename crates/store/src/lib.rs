@@ -3,7 +3,8 @@
 //! This crate exists so that what happened survives a restart, and can be asked for: by
 //! camera, rule, class and time, page by page, or as counts in buckets of time. It also holds
 //! the index of recordings, what waits to be delivered, what was changed about cameras at run
-//! time, users with their sessions and tokens, and who did what. It knows SQLite and nothing of how any of it comes about.
+//! time, users with their sessions and tokens, who did what, and what people say of events. It knows
+//! SQLite and nothing of how any of it comes about.
 //!
 //! Invariants:
 //! - One [`Store::append`] is one transaction: its events, their sequence numbers and their
@@ -27,6 +28,7 @@ mod group;
 mod outbox;
 mod private;
 mod query;
+mod reviews;
 mod row;
 mod schema;
 mod segments;
@@ -46,6 +48,7 @@ pub use query::{
     Bucket, CountQuery, CountRow, EventPage, EventQuery, MAX_COUNT_ROWS, MAX_PAGE, Order,
     StoredEvent,
 };
+pub use reviews::{EventMark, MAX_REVIEWS, NewReview, Review, Reviewing};
 pub use segments::{NewSegment, Segment, SegmentQuery};
 pub use sessions::{MAX_SESSIONS, MAX_TOKENS, NewSession, NewUserToken, Session, UserToken};
 pub use sinks::DeadEvent;

@@ -53,6 +53,8 @@ pub struct EventQuery {
     pub after_seq: Option<i64>,
     /// With a lower sequence number.
     pub before_seq: Option<i64>,
+    /// That somebody has looked at, or that nobody has.
+    pub reviewed: Option<bool>,
     /// Without those that were counted later, from stored tracks.
     pub live_only: bool,
     /// At most so many: 1 to [`MAX_PAGE`].
@@ -74,6 +76,7 @@ impl Default for EventQuery {
             to: None,
             after_seq: None,
             before_seq: None,
+            reviewed: None,
             live_only: false,
             limit: 100,
             order: Order::Newest,

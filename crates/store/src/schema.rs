@@ -9,12 +9,13 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use crate::StoreError;
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_events_and_counts.sql"),
     include_str!("../migrations/0002_segments_outbox_cameras.sql"),
     include_str!("../migrations/0003_sinks.sql"),
     include_str!("../migrations/0004_tracks_rollups_verdicts.sql"),
     include_str!("../migrations/0005_accounts.sql"),
+    include_str!("../migrations/0006_reviews.sql"),
 ];
 
 /// The `application_id` that the first migration sets.

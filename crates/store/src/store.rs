@@ -257,9 +257,20 @@ impl Store {
             .rows_affected();
             forgotten += now;
             if now == 0 {
-                return Ok(forgotten);
+                break;
             }
         }
+        if forgotten > 0 {
+            sqlx::query(
+                "DELETE FROM reviewed WHERE wall_us < ?1 \
+                 AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = reviewed.id)",
+            )
+            .bind(time.as_micros())
+            .execute(&self.writer)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        }
+        Ok(forgotten)
     }
 
     /// A transaction that writes.
@@ -325,6 +336,16 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     }
     if let Some(score) = query.min_score {
         sql.push(" AND score >= ").push_bind(f64::from(score));
+    }
+    match query.reviewed {
+        // Few: they lead to their events.
+        Some(true) => {
+            sql.push(" AND id IN (SELECT id FROM reviewed)");
+        }
+        Some(false) => {
+            sql.push(" AND NOT EXISTS (SELECT 1 FROM reviewed WHERE reviewed.id = events.id)");
+        }
+        None => {}
     }
     if query.live_only {
         // What was counted later has attributes, nearly all else has none.

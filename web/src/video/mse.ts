@@ -80,9 +80,10 @@ class Feeder {
   }
 
   private next(): void {
-    if (this.buffer.updating || this.trimmed()) return;
-    let item = this.waiting.shift();
+    // Where the page has turned away in between, the buffer is no one's and throws at every question.
     try {
+      if (this.buffer.updating || this.trimmed()) return;
+      let item = this.waiting.shift();
       while (item && !(item instanceof ArrayBuffer)) {
         this.begin(item);
         item = this.waiting.shift();

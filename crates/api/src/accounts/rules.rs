@@ -7,6 +7,8 @@ use axum::http::Method;
 use omma_store::Role;
 use omma_types::CameraId;
 
+use crate::portal;
+
 /// What a route has to do with cameras.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cameras {
@@ -59,14 +61,14 @@ const LIST: Rule = rule(Role::Viewer, Cameras::Filtered, Trail::None);
 const OPEN: Rule = rule(Role::Viewer, Cameras::None, Trail::None);
 const SYSTEM: Rule = rule(Role::Viewer, Cameras::All, Trail::None);
 const STEER: Rule = rule(Role::Operator, Cameras::Named, Trail::Changed);
+const JUDGE: Rule = rule(Role::Operator, Cameras::Filtered, Trail::Changed);
 const INSPECT: Rule = rule(Role::Operator, Cameras::Named, Trail::None);
 const DELIVER: Rule = rule(Role::Operator, Cameras::All, Trail::Changed);
 const BUILD: Rule = rule(Role::Admin, Cameras::Named, Trail::Changed);
 const MANAGE: Rule = rule(Role::Admin, Cameras::None, Trail::None);
 
 /// Every route of the web port, as its description names it.
-const WEB: [(&str, &str, Rule); 73] = [
-    ("GET", "/", OPEN),
+const WEB: &[(&str, &str, Rule)] = &[
     ("GET", "/healthz", OPEN),
     ("GET", "/readyz", OPEN),
     ("GET", "/metrics", SYSTEM),
@@ -116,6 +118,9 @@ const WEB: [(&str, &str, Rule); 73] = [
     ("POST", "/api/v1/cameras/{name}/backfill", STEER),
     ("GET", "/api/v1/cameras/{name}/heatmap", LOOK),
     ("GET", "/api/v1/cameras/{name}/precision", LOOK),
+    ("GET", "/api/v1/cameras/{name}/reviews", LOOK),
+    ("POST", "/api/v1/cameras/{name}/reviews", STEER),
+    ("DELETE", "/api/v1/cameras/{name}/reviews/{id}", STEER),
     ("GET", "/cameras/{name}/live.mjpg", stream(Cameras::Named, Trail::Watched)),
     ("GET", "/cameras/{name}/snapshot.jpg", stream(Cameras::Named, Trail::Watched)),
     ("GET", "/api/v1/events", LIST),
@@ -123,7 +128,9 @@ const WEB: [(&str, &str, Rule); 73] = [
     ("GET", "/api/v1/events/{id}/clip.mp4", stream(Cameras::Filtered, Trail::Exported)),
     ("GET", "/api/v1/events/{id}/snapshot.jpg", stream(Cameras::Filtered, Trail::None)),
     ("GET", "/api/v1/events/{id}/verdict", LIST),
-    ("PUT", "/api/v1/events/{id}/verdict", rule(Role::Operator, Cameras::Filtered, Trail::Changed)),
+    ("PUT", "/api/v1/events/{id}/verdict", JUDGE),
+    ("PUT", "/api/v1/events/{id}/review", JUDGE),
+    ("POST", "/api/v1/events/review", JUDGE),
     ("GET", "/api/v1/counts", LIST),
     ("GET", "/api/v1/ws", LIST),
     ("GET", "/api/v1/setup", OPEN),
@@ -145,7 +152,8 @@ const WEB: [(&str, &str, Rule); 73] = [
 
 /// What a request to the web port asks of users.
 pub(crate) fn web(method: &Method, path: &str) -> Rule {
-    in_table(method, path).unwrap_or(UNKNOWN)
+    let otherwise = if portal::is_place(path) { OPEN } else { UNKNOWN };
+    in_table(method, path).unwrap_or(otherwise)
 }
 
 fn in_table(method: &Method, path: &str) -> Option<Rule> {
@@ -161,6 +169,11 @@ fn in_table(method: &Method, path: &str) -> Option<Rule> {
         }
     };
     WEB.iter().find(|(m, template, _)| *m == method && fits(template)).map(|(_, _, rule)| *rule)
+}
+
+/// Whether what changes there may take a right away from somebody.
+pub(crate) fn is_about_people(path: &str) -> bool {
+    ["/api/v1/users", "/api/v1/me/", "/api/v1/logout"].iter().any(|place| path.starts_with(place))
 }
 
 /// The camera that a path names, as far as it is a name: whatever is escaped is none.
@@ -181,7 +194,7 @@ mod tests {
     #[test]
     fn the_table_has_every_route_of_the_description_and_no_other() {
         let description: Value = serde_json::from_str(&crate::openapi()).unwrap();
-        let mut described = BTreeSet::from([("GET".to_owned(), "/".to_owned())]);
+        let mut described = BTreeSet::new();
         for (path, item) in description["paths"].as_object().unwrap() {
             for method in item.as_object().unwrap().keys() {
                 described.insert((method.to_ascii_uppercase(), path.clone()));
@@ -202,7 +215,7 @@ mod tests {
         for (method, path, rule) in WEB {
             let named = path.contains("/cameras/{name}");
             assert_eq!(rule.cameras == Cameras::Named, named, "{method} {path}");
-            assert!(!rule.stream || method == "GET", "{method} {path}");
+            assert!(!rule.stream || *method == "GET", "{method} {path}");
         }
     }
 
@@ -214,13 +227,13 @@ mod tests {
         for (method, path) in [
             (Method::GET, "/api/v1/cameras/door/"),
             (Method::GET, "/api/v1/cameras/door/counts/x"),
-            (Method::GET, "/nowhere"),
-            (Method::GET, ""),
+            (Method::GET, "/api/v1/nowhere"),
             (Method::PATCH, "/api/v1/cameras/door"),
             (Method::OPTIONS, "/api/v1/cameras"),
         ] {
             assert_eq!(web(&method, path), UNKNOWN, "{method} {path}");
         }
+        assert_eq!(web(&Method::GET, "/login"), OPEN, "the portal's");
     }
 
     #[test]

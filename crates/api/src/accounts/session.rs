@@ -16,7 +16,7 @@ const COOKIE: &str = "omma_session";
 
 /// Where a page says that it is one of ours: no other site can read what belongs in here, and
 /// none can send the header without being asked first.
-const CSRF_HEADER: &str = "x-omma-csrf";
+pub(crate) const CSRF_HEADER: &str = "x-omma-csrf";
 
 /// How exactly it is kept when a session was last used.
 const NOTE_EVERY: Duration = Duration::from_mins(1);

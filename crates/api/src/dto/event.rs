@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use omma_store::StoredEvent;
+use omma_store::{EventMark, StoredEvent, Verdict};
 use omma_types::{Event, EventKind};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -82,6 +82,13 @@ pub struct EventDto {
     #[schema(example = "/api/v1/events/01KB0V3G7ZJ6QW8N4M2X5T9RCD/clip.mp4")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<String>,
+    /// Whether somebody has looked at it; in lists and answers alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<bool>,
+    /// What somebody said of it: `right`, `wrong`, or nothing (null); in lists and answers alone.
+    #[schema(value_type = Option<String>, example = "right")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Option<&'static str>>,
     /// Anything more, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
@@ -140,6 +147,8 @@ impl EventDto {
             path: path.collect(),
             snapshot: None,
             clip: None,
+            reviewed: None,
+            verdict: None,
             attributes: event.attributes.clone(),
         }
     }
@@ -147,6 +156,13 @@ impl EventDto {
     /// The same with the address of its picture, where there is one.
     pub(crate) fn with_snapshot(mut self, there: bool) -> Self {
         self.snapshot = there.then(|| format!("/api/v1/events/{}/snapshot.jpg", self.id));
+        self
+    }
+
+    /// The same with what people have said of it.
+    pub(crate) fn with_mark(mut self, mark: EventMark) -> Self {
+        self.reviewed = Some(mark.reviewed);
+        self.verdict = Some(mark.verdict.map(Verdict::as_str));
         self
     }
 

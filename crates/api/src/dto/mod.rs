@@ -18,6 +18,7 @@ mod node;
 mod probe;
 mod publication;
 mod recording;
+mod review;
 mod settings;
 mod sink;
 mod track;
@@ -50,6 +51,10 @@ pub use probe::{
 };
 pub use publication::PublicationDto;
 pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
+pub use review::{
+    NewReviewDto, ReviewDto, ReviewedDto, ReviewedEventsDto, ReviewedEventsQuestionDto,
+    ReviewedQuestionDto, ReviewsDto,
+};
 pub use settings::{
     CameraSettingsDto, DecodeSettingsDto, DetectSettingsDto, LineSettingsDto, NewCameraDto,
     PassThroughChangeDto, PassThroughDto, PassThroughSettingsDto, RecordSettingsDto,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{EventDto, LineSettingsDto, ZoneSettingsDto};
+use super::{EventDto, LineSettingsDto, ZoneSettingsDto, millis};
 
 /// Lines and zones that are to be tried on the past.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -203,11 +203,12 @@ impl From<Interval> for IntervalDto {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Precisions)]
 pub struct PrecisionsDto {
-    /// Of each line and zone of which somebody has judged an event, by name and kind.
+    /// Of each line and zone of which somebody has judged an event or reviewed a span of time,
+    /// by name and kind.
     pub precision: Vec<PrecisionDto>,
 }
 
-/// How far one count can be trusted. What was missed is not in it.
+/// How far one count can be trusted, each time with Wilson's interval of 95 %.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Precision)]
 pub struct PrecisionDto {
@@ -222,10 +223,20 @@ pub struct PrecisionDto {
     pub wrong: u64,
     /// Events that were counted in all.
     pub count: u64,
-    /// The part of the counted events that happened (Wilson's interval).
+    /// Time that somebody has looked through from end to end, in milliseconds.
+    pub reviewed_ms: f64,
+    /// Events in that time that nobody called wrong.
+    pub found: u64,
+    /// What happened in that time and was not counted.
+    pub missed: u64,
+    /// The part of the counted events that happened. Events of reviewed spans that nobody called
+    /// wrong are right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<IntervalDto>,
-    /// How many of the counted events happened, by that.
+    /// The part of what happened that was counted; null where no span was reviewed.
+    pub recall: Option<IntervalDto>,
+    /// How many there really were: `count` times `precision` by `recall`. Where no span was
+    /// reviewed, what was missed is not in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corrected: Option<IntervalDto>,
 }
@@ -234,7 +245,11 @@ impl From<Precision> for PrecisionDto {
     fn from(said: Precision) -> Self {
         Self {
             precision: said.precision().map(IntervalDto::from),
+            recall: said.recall().map(IntervalDto::from),
             corrected: said.corrected().map(IntervalDto::from),
+            reviewed_ms: millis(said.reviewed),
+            found: said.found,
+            missed: said.missed,
             rule: said.rule,
             kind: said.kind,
             right: said.right,

@@ -12,6 +12,7 @@ use omma_types::{CameraId, ClassName, EventId, EventKind, TrackId, WallTime};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::recordings;
 use crate::accounts::Caller;
 use crate::dto::{ErrorBody, EventDto, EventPageDto};
 use crate::error::{ApiError, ApiResult};
@@ -47,6 +48,8 @@ pub(crate) struct EventParams {
     from: Option<String>,
     /// Before this time: RFC 3339, or milliseconds since 1970.
     to: Option<String>,
+    /// `true`: that somebody has looked at. `false`: that nobody has.
+    reviewed: Option<bool>,
     /// With a higher sequence number.
     after_seq: Option<i64>,
     /// With a lower sequence number.
@@ -102,6 +105,7 @@ pub(crate) async fn list(
         to,
         after_seq: params.after_seq,
         before_seq: params.before_seq,
+        reviewed: params.reviewed,
         live_only: false,
         limit: within("limit", params.limit.unwrap_or(100), 1, MAX_PAGE)?,
         order,
@@ -115,12 +119,15 @@ async fn with_links(handle: &Handle, events: Vec<StoredEvent>) -> ApiResult<Vec<
     let times: Vec<(CameraId, WallTime)> =
         events.iter().map(|stored| (stored.event.camera.clone(), stored.event.wall)).collect();
     let clips = handle.recordings().cover(&times).await?;
+    let ids: Vec<EventId> = events.iter().map(|stored| stored.event.id).collect();
+    let marks = handle.store().event_marks(&ids).await?;
     let handle = handle.clone();
     // Whether there are pictures, the disk is asked.
     let linked = tokio::task::spawn_blocking(move || {
         let linked = events.iter().zip(clips).map(|(stored, clip)| {
             let snapshot = handle.has_snapshot(&stored.event);
-            EventDto::from(stored).with_snapshot(snapshot).with_clip(clip)
+            let mark = marks.get(&stored.event.id).copied().unwrap_or_default();
+            EventDto::from(stored).with_snapshot(snapshot).with_clip(clip).with_mark(mark)
         });
         linked.collect()
     });
@@ -159,28 +166,41 @@ pub(crate) async fn known(app: &App, caller: &Caller, id: &str) -> ApiResult<Sto
     found.filter(|stored| caller.may_see(&stored.event.camera)).ok_or_else(none)
 }
 
+/// How footage is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ClipParams {
+    /// `people`: hide people in it, and encode it anew.
+    redact: Option<String>,
+}
+
 /// The footage around an event
 ///
 /// As `recording.mp4` gives it, from some seconds before the event to some seconds after it: as
-/// the camera's `record` says (`before`, `after`), or else 5 s and 10 s.
+/// the camera's `record` says (`before`, `after`), or else 5 s and 10 s. `redact=people` as
+/// there.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}/clip.mp4", operation_id = "get_event_clip", tag = "events",
-    params(("id" = String, Path, description = "The event's id, a ULID")),
+    params(("id" = String, Path, description = "The event's id, a ULID"), ClipParams),
     responses(
         (status = 200, description = "The footage", content_type = "video/mp4", body = Film),
         (status = 206, description = "The part of it that was asked for",
             content_type = "video/mp4", body = Film),
         (status = 400, description = "Not an id", body = ErrorBody),
         (status = 404, description = "No such event, or nothing was recorded", body = ErrorBody),
-        (status = 409, description = "The camera's stream changed within this time",
-            body = ErrorBody),
+        (status = 409, description = "The camera's stream changed within this time, or there is \
+            no model that finds people", body = ErrorBody),
         (status = 416, description = "The part lies behind the end", body = ErrorBody),
+        (status = 503, description = "As many redacted films as may are being made",
+            body = ErrorBody),
     )
 )]
 pub(crate) async fn clip(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    Params(params): Params<ClipParams>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let event = known(&app, &caller, &id).await?.event;
@@ -190,7 +210,7 @@ pub(crate) async fn clip(
     let recordings = app.handle.recordings();
     let (from, to) = (event.wall - before, event.wall + after);
     let footage = recordings.export(&event.camera, from, to).await?;
-    footage::answer(footage, &headers)
+    recordings::answer(&app, footage, params.redact.as_deref(), &headers).await
 }
 
 /// The picture of an event

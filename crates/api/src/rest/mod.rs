@@ -13,6 +13,7 @@ pub(crate) mod nodes;
 pub(crate) mod probe;
 pub(crate) mod publications;
 pub(crate) mod recordings;
+pub(crate) mod reviews;
 pub(crate) mod setup;
 pub(crate) mod sinks;
 pub(crate) mod system;

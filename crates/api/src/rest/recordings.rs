@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use omma_engine::Footage;
 use omma_types::{CameraId, Clock as _, SystemClock, WallTime};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -78,6 +79,35 @@ impl SpanParams {
     }
 }
 
+/// A span of time, and whether people are hidden.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FilmParams {
+    /// From this time on: RFC 3339, or milliseconds since 1970.
+    from: Option<String>,
+    /// Before this time: RFC 3339, or milliseconds since 1970. Not given: up to now.
+    to: Option<String>,
+    /// `people`: hide people in it, and encode it anew.
+    redact: Option<String>,
+}
+
+/// Footage as it was recorded, or with people hidden where `redact` says so.
+pub(crate) async fn answer(
+    app: &App,
+    footage: Footage,
+    redact: Option<&str>,
+    headers: &HeaderMap,
+) -> ApiResult<Response> {
+    match redact {
+        None => footage::answer(footage, headers),
+        Some(word) => {
+            params::word("redact", word, &["people"])?;
+            footage::redacted(app.handle.redact(footage).await?).await
+        }
+    }
+}
+
 /// When a camera has footage
 ///
 /// Also of cameras that are no longer configured. Without `from` and `to`: all footage. Less
@@ -109,10 +139,15 @@ pub(crate) async fn list(
 /// `com.apple.quicktime.creationdate`, to the millisecond, and in the header `x-omma-time-ms`);
 /// gaps in the footage are gaps in its time stamps. What is still being written is given as far
 /// as it is whole. Parts can be asked for with `Range`.
+///
+/// With `redact=people` everybody in it is hidden under black: it is decoded, people are looked
+/// for with the camera's model or the usual one (number plates and faces too, where that knows
+/// them), and it is encoded anew, without sound, while it is read. At most 10 minutes of footage,
+/// two such films at once, no `Range`.
 #[utoipa::path(
     get, path = "/api/v1/cameras/{name}/recording.mp4", operation_id = "get_recording",
     tag = "recordings",
-    params(("name" = String, Path, description = "The camera's name"), SpanParams),
+    params(("name" = String, Path, description = "The camera's name"), FilmParams),
     responses(
         (status = 200, description = "The footage", content_type = "video/mp4", body = Film),
         (status = 206, description = "The part of it that was asked for",
@@ -121,19 +156,22 @@ pub(crate) async fn list(
         (status = 404, description = "No such camera, or no footage of this time; the message \
             says where the nearest is", body = ErrorBody),
         (status = 409, description = "The camera's stream changed within this time; the message \
-            says when", body = ErrorBody),
+            says when; or there is no model that finds people", body = ErrorBody),
         (status = 416, description = "The part lies behind the end", body = ErrorBody),
+        (status = 503, description = "As many redacted films as may are being made",
+            body = ErrorBody),
     )
 )]
 pub(crate) async fn film(
     State(app): State<App>,
     Recorded(camera): Recorded,
-    Params(params): Params<SpanParams>,
+    Params(params): Params<FilmParams>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let (from, to) = params.closed()?;
+    let FilmParams { from, to, redact } = params;
+    let (from, to) = SpanParams { from, to }.closed()?;
     let footage = app.handle.recordings().export(&camera, from, to).await?;
-    footage::answer(footage, &headers)
+    answer(&app, footage, redact.as_deref(), &headers).await
 }
 
 /// Footage as a playlist

@@ -311,7 +311,10 @@ fn only_operators_settings(after: &Map<String, Value>, before: Option<&Value>) -
     let mut keys = before.keys().chain(after.keys());
     let other = keys.find(|key| {
         !OPERATORS.contains(&key.as_str())
-            && before.get(*key).unwrap_or(&Value::Null) != after.get(*key).unwrap_or(&Value::Null)
+            && !is_same(
+                before.get(*key).unwrap_or(&Value::Null),
+                after.get(*key).unwrap_or(&Value::Null),
+            )
     });
     match other {
         None => Ok(()),
@@ -322,6 +325,20 @@ fn only_operators_settings(after: &Map<String, Value>, before: Option<&Value>) -
             ),
             format!("an operator can change {}; send the rest as it is", OPERATORS.join(", ")),
         )),
+    }
+}
+
+/// Whether two settings mean the same: JavaScript sends the `6.0` that it was given back as `6`.
+fn is_same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_same(a, b)))
+        }
+        _ => a == b,
     }
 }
 
@@ -366,6 +383,10 @@ mod tests {
         assert!(may(before.clone()));
         assert!(may(json!({ "url": "rtsp://h/1", "audio": true, "zones": {}, "record": {} })));
         assert!(!may(json!({ "url": "rtsp://h/2", "audio": true })));
+        let paces = |fps: Value| json!({ "detect": [{ "fps": fps }] });
+        assert!(is_same(&paces(json!(6.0)), &paces(json!(6))), "as JavaScript sends it back");
+        assert!(!is_same(&paces(json!(6.0)), &paces(json!(6.5))));
+        assert!(!is_same(&paces(json!(6)), &paces(json!("6"))));
         assert!(!may(json!({ "audio": true })), "left out means changed");
         assert!(!may(json!({ "url": "rtsp://h/1", "audio": true, "pass_through": {} })));
         assert!(only_operators_settings(&Map::new(), None).is_err(), "a new camera");

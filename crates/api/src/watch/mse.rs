@@ -1,5 +1,6 @@
 //! `/api/v1/cameras/{name}/mse`: fragmented MP4 over a WebSocket, for a browser's Media Source.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -16,6 +17,7 @@ use super::film::{Films, Reel};
 use crate::dto::{ErrorBody, ErrorDetail, FilmDto};
 use crate::error::{ApiError, ApiResult};
 use crate::guard::check_origin;
+use crate::leave::Leave;
 use crate::params::Camera;
 use crate::server::{App, Ending};
 
@@ -54,6 +56,7 @@ const MAX_CLIENT_MESSAGE_BYTES: usize = 4096;
 pub(crate) async fn open(
     State(app): State<App>,
     Camera(camera): Camera,
+    leave: Leave,
     request: Request,
 ) -> ApiResult<Response> {
     check_origin(request.headers())?;
@@ -67,7 +70,7 @@ pub(crate) async fn open(
     let feed = ViewerFeed::new(&app.handle, &camera.id, seat.metrics.clone())?;
     let upgrade = upgrade.max_message_size(MAX_CLIENT_MESSAGE_BYTES);
     Ok(upgrade.on_upgrade(async move |socket| {
-        Projector { socket, seat, ending: app.ending }.show(feed).await;
+        Projector { socket, seat, ending: app.ending }.show(feed, leave).await;
     }))
 }
 
@@ -79,9 +82,11 @@ struct Projector {
 }
 
 impl Projector {
-    /// Shows films until the viewer, the camera or the server goes.
-    async fn show(mut self, mut feed: ViewerFeed) {
+    /// Shows films until the viewer, the camera or the server goes, or the viewer may no longer
+    /// look.
+    async fn show(mut self, mut feed: ViewerFeed, leave: Leave) {
         let mut films = Films::default();
+        let mut over = pin!(leave.over());
         let mut ping = interval(PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset(); // the first tick would come at once
@@ -107,6 +112,7 @@ impl Projector {
                     answered = false;
                     vec![Message::Ping(bytes::Bytes::new())]
                 }
+                () = &mut over => vec![close(close_code::POLICY, "you may no longer see this")],
                 () = self.ending.wait() => vec![close(close_code::AWAY, "the server stops")],
             };
             for message in messages {

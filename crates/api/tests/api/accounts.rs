@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::server::{Answer, CONFIG, PATIENCE, Server, config, send};
 
-const PASSWORD: &str = "three plain words";
+pub(crate) const PASSWORD: &str = "three plain words";
 
 /// Somebody at a browser.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     server: &'a Server,
-    cookie: String,
+    pub(crate) cookie: String,
     csrf: String,
 }
 
@@ -23,17 +23,17 @@ impl<'a> Browser<'a> {
         Self { server, cookie, csrf }
     }
 
-    async fn log_in(server: &'a Server, name: &str) -> Self {
+    pub(crate) async fn log_in(server: &'a Server, name: &str) -> Self {
         let answer = log_in(server, name, PASSWORD).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         Self::of(server, &answer)
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.server.ask("GET", path, &[("cookie", &self.cookie)]).await
     }
 
-    async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
         let headers = [
             ("cookie", self.cookie.as_str()),
             ("x-omma-csrf", self.csrf.as_str()),
@@ -43,16 +43,16 @@ impl<'a> Browser<'a> {
     }
 }
 
-async fn log_in(server: &Server, name: &str, password: &str) -> Answer {
+pub(crate) async fn log_in(server: &Server, name: &str, password: &str) -> Answer {
     server.send("POST", "/api/v1/login", &json!({ "name": name, "password": password })).await
 }
 
-async fn server() -> Server {
+pub(crate) async fn server() -> Server {
     Server::run(config(&format!("{CONFIG}accounts: true\n"))).await
 }
 
 /// The first administrator, made with the link.
-async fn anna(server: &Server) -> Browser<'_> {
+pub(crate) async fn anna(server: &Server) -> Browser<'_> {
     let token = server.setup_link.as_deref().unwrap().split_once('#').unwrap().1;
     let body = json!({ "token": token, "name": "anna", "password": PASSWORD });
     let answer = server.send("POST", "/api/v1/setup", &body).await;
@@ -61,7 +61,7 @@ async fn anna(server: &Server) -> Browser<'_> {
 }
 
 /// An operator, and a viewer of one camera.
-async fn add_others(admin: &Browser<'_>) {
+pub(crate) async fn add_others(admin: &Browser<'_>) {
     for (name, role, cameras) in
         [("olga", "operator", Value::Null), ("vera", "viewer", json!(["street"]))]
     {

@@ -29,7 +29,7 @@ fn by_line(answer: &Value) -> Vec<(String, String, u64)> {
 }
 
 /// A server whose street has been looked at until both lines have counted, and is paused.
-async fn seen() -> Server {
+pub(crate) async fn seen() -> Server {
     let server = Server::run(config(STREET)).await;
     server
         .json_when("/api/v1/counts?cameras=street", |answer| {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use omma_types::{CameraId, ClassName};
 
-pub(crate) use cover::{Cover, Hiding};
+pub(crate) use cover::{Cover, Hiding, Sightings};
 pub(crate) use inbox::{Inbox, Intake};
 
 use crate::config::{CameraConfig, DetectConfig, Detector, MOTION, Rate, RecordMode, RedactConfig};

@@ -578,6 +578,11 @@ fn assemble(camera: &CameraId, looked: Vec<Looked>) -> Option<Footage> {
 }
 
 impl Footage {
+    /// Whose it is.
+    pub fn camera(&self) -> &CameraId {
+        &self.camera
+    }
+
     /// The time of day of time zero in it.
     pub fn start(&self) -> WallTime {
         self.start

@@ -573,14 +573,14 @@ fn open_file(spec: &SourceSpec, path: &Path, stop: &Stop) -> Result<Input, Media
     if facts.is_dir() {
         return refuse(ErrorKind::Invalid, "it is a folder", "give the name of a video file");
     }
-    if !facts.is_file() {
+    if !facts.is_file() && !spec.is_pipe {
         return refuse(
             ErrorKind::Unsupported,
             "it is no regular file",
             "give a video file, or v4l2:/dev/videoN for a camera device",
         );
     }
-    if facts.len() == 0 {
+    if facts.len() == 0 && !spec.is_pipe {
         return refuse(ErrorKind::Corrupt, "the file is empty", "copy or record it again");
     }
     let mut url = b"file:".to_vec();

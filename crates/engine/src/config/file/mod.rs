@@ -112,7 +112,7 @@ struct AuthFile {
 #[serde(untagged)]
 enum AccountsFile {
     Whether(bool),
-    How(AccountTimesFile),
+    How(Box<AccountTimesFile>),
 }
 
 #[derive(Deserialize)]
