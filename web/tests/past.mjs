@@ -262,6 +262,7 @@ const tests = {
     });
     await page.goto(`${server.portal}/events`);
     await page.locator('[data-testid="events"] [role="listitem"]').nth(2).getByRole('button').click();
+    await page.waitForSelector('[data-testid="reviewed"]');
     await page.keyboard.press('m');
     await page.waitForSelector('[data-testid="reviewed"][aria-pressed="true"]');
     check('it is told', told.length === 1 && told[0].reviewed === true, told);

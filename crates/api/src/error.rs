@@ -168,6 +168,12 @@ impl ApiError {
         }
     }
 
+    /// There is no way to do it with what there is.
+    pub(crate) fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        let error = Self::invalid(message, hint).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        Self { kind: ErrorKind::Unsupported, ..error }
+    }
+
     /// A mistake of ours.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self {
@@ -250,6 +256,7 @@ impl From<EngineError> for ApiError {
             EngineError::Exists { .. }
             | EngineError::Shared { .. }
             | EngineError::NoPassThrough { .. }
+            | EngineError::NotSent { .. }
             | EngineError::NoTracks
             | EngineError::CountedLive { .. } => StatusCode::CONFLICT,
             EngineError::Config(_)

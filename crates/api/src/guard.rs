@@ -255,10 +255,18 @@ pub(crate) fn web_needs(method: &Method, path: &str) -> Need {
         _ if is_below(path, "/api/v1/users") => Need::ADMIN,
         // It gives no more than what one may see anyway.
         _ if *method == Method::POST && path.ends_with("/stream-token") => Need::READ,
+        // Whoever looks by WebRTC asks by posting.
+        _ if is_whep(path) => Need::READ,
         _ if *method == Method::GET || *method == Method::HEAD => Need::READ,
         "/api/v1/annotations" => Need::ANNOTATE,
         _ => Need::CONTROL,
     }
+}
+
+/// `/api/v1/cameras/NAME/whep`, and what is below it.
+fn is_whep(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/v1/cameras/").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(_camera, rest)| is_below(rest, "whep"))
 }
 
 fn is_below(path: &str, place: &str) -> bool {
@@ -498,6 +506,10 @@ mod tests {
             (Method::GET, "/api/v1/usersettings", Need::READ),
             (Method::GET, "/api/v1/audit", Need::ADMIN),
             (Method::POST, "/api/v1/cameras/door/stream-token", Need::READ),
+            (Method::POST, "/api/v1/cameras/door/whep", Need::READ),
+            (Method::DELETE, "/api/v1/cameras/door/whep/abc", Need::READ),
+            (Method::POST, "/api/v1/cameras/whep", Need::CONTROL),
+            (Method::POST, "/api/v1/cameras/door/whepping", Need::CONTROL),
         ] {
             assert_eq!(web_needs(&method, path), need, "{method} {path}");
         }

@@ -34,6 +34,7 @@ use crate::rest::{
     publications, recordings, reviews, setup, sinks, system, tracks, users, verdicts,
 };
 use crate::tls::{Protocol, Tls};
+use crate::watch::rtc::{self, Webrtc, whep, whip};
 use crate::watch::{Viewers, mse};
 use crate::{deepvision, live, portal, redisedge, socket};
 
@@ -63,6 +64,8 @@ pub(crate) struct App {
     pub(crate) sockets: Arc<Semaphore>,
     /// Those who watch films over WebSockets.
     pub(crate) films: Viewers,
+    /// What is seen and sent by WebRTC; none where that is off.
+    pub(crate) webrtc: Option<Arc<Webrtc>>,
     /// The users, where there are accounts.
     pub(crate) accounts: Option<Arc<Accounts>>,
     /// What Omma says of itself.
@@ -180,6 +183,10 @@ fn live_routes() -> OpenApiRouter<App> {
         .routes(routes!(live::live))
         .routes(routes!(live::snapshot))
         .routes(routes!(mse::open))
+        .routes(routes!(whep::open))
+        .routes(routes!(whep::close))
+        .routes(routes!(whip::open))
+        .routes(routes!(whip::close))
 }
 
 fn camera_routes() -> OpenApiRouter<App> {
@@ -309,6 +316,7 @@ impl DialectPage {
 /// All ports of a configuration, listened on. Nobody is answered before [`serve`].
 pub struct Ports {
     http: Port,
+    webrtc: Option<rtc::Socket>,
     chrysalis: Option<Port>,
     /// With whether a camera's name that there is not is a mistake.
     grpc: Option<(Port, bool)>,
@@ -328,6 +336,10 @@ impl Ports {
     /// everybody; when certificates can't be used. The text says what to do.
     pub async fn open(config: &Config) -> Result<Self, ServeError> {
         let http = Port::open("http", &config.http, config, Protocol::Http1).await?;
+        let webrtc = match &config.webrtc {
+            Some(webrtc) => rtc::Socket::open(webrtc, http.address()).await?,
+            None => None,
+        };
         let chrysalis = match &config.chrysalis {
             Some(listener) => {
                 Some(Port::open("chrysalis", listener, config, Protocol::Http1).await?)
@@ -352,7 +364,7 @@ impl Ports {
             None => None,
         };
         let journal = Journal::default();
-        Ok(Self { http, grpc, chrysalis, pages, conf, data_dir, link, journal })
+        Ok(Self { http, webrtc, grpc, chrysalis, pages, conf, data_dir, link, journal })
     }
 
     /// The address with which the first administrator is made, once and for half an hour. It is
@@ -402,8 +414,17 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let (end_streams, ending) = watch::channel(false);
     let ending = Ending::new(ending);
     let config = handle.config_file();
-    let Ports { http, grpc, chrysalis: chrysalis_port, pages, conf, data_dir, link, journal } =
-        ports;
+    let Ports {
+        http,
+        webrtc,
+        grpc,
+        chrysalis: chrysalis_port,
+        pages,
+        conf,
+        data_dir,
+        link,
+        journal,
+    } = ports;
     let (users, noting) = match open_accounts(&handle, &config, link, &ending).await {
         Ok(opened) => opened.unzip(),
         Err(error) => {
@@ -413,6 +434,7 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         }
     };
     let access = Arc::new(Access::new(&config.tokens, users.clone()));
+    let webrtc = webrtc.and_then(|socket| Webrtc::start(socket, &handle, ending.clone()));
     let app = App {
         accounts: users,
         handle: handle.clone(),
@@ -422,6 +444,7 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         journal,
         probes: Arc::new(Semaphore::new(MAX_PROBES)),
         search: Arc::new(Semaphore::new(1)),
+        webrtc: webrtc.clone(),
         openapi: openapi().into(),
     };
     let (sockets, films) = (Arc::clone(&app.sockets), app.films.clone());
@@ -469,9 +492,12 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let all_ended = async {
         drop(sockets.acquire_many(MAX_SOCKETS).await);
         films.all_gone().await;
+        if let Some(webrtc) = &webrtc {
+            webrtc.viewers.all_gone().await;
+        }
     };
     if timeout(GRACE, all_ended).await.is_err() {
-        tracing::info!("some WebSockets did not end in time and are cut");
+        tracing::info!("some viewers did not end in time and are cut");
     }
     if let Some(Err(error)) = OptionFuture::from(noting).await {
         tracing::error!(%error, "writing the audit log panicked");

@@ -105,6 +105,15 @@ pub enum EngineError {
         /// The camera.
         camera: String,
     },
+    /// A camera is fetched by Omma itself.
+    #[error(
+        "camera `{camera}` is fetched from its address; only one whose address is `whip://` takes \
+         what somebody sends"
+    )]
+    NotSent {
+        /// The camera.
+        camera: String,
+    },
     /// A video could not be read or written.
     #[error(transparent)]
     Media(#[from] omma_media::MediaError),
@@ -190,7 +199,9 @@ impl EngineError {
             Self::Exists { .. } | Self::Shared { .. } | Self::CountedLive { .. } => ErrorKind::Busy,
             Self::Changed { .. } => ErrorKind::Conflict,
             Self::NoTracks | Self::Span { .. } => ErrorKind::Invalid,
-            Self::NoPassThrough { .. } | Self::LiveOnly { .. } => ErrorKind::Invalid,
+            Self::NoPassThrough { .. } | Self::LiveOnly { .. } | Self::NotSent { .. } => {
+                ErrorKind::Invalid
+            }
             Self::Config(error) => error.kind(),
             Self::Rule { source, .. } => source.kind(),
             Self::NoFrames { .. } => ErrorKind::Corrupt,

@@ -21,6 +21,7 @@ use crate::overlay::Overlay;
 use crate::pass_through::PassThroughStatus;
 use crate::publish::{PageView, PublicationStatus};
 use crate::record::{RecordingStatus, Recordings};
+use crate::sent::PacketSender;
 use crate::shared::Shared;
 use crate::sinks::SinkStatus;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
@@ -100,6 +101,15 @@ impl Handle {
     /// No camera has this name, or it is paused.
     pub fn packets(&self, id: &CameraId, preroll: Preroll) -> Result<PacketFeed, EngineError> {
         self.known(id)?.packets(preroll)
+    }
+
+    /// A way to send the packets of a camera whose address is `whip://`. Whoever sent before is
+    /// cut off.
+    ///
+    /// # Errors
+    /// No camera has this name, it is paused, or it is fetched from an address.
+    pub fn sender(&self, id: &CameraId) -> Result<PacketSender, EngineError> {
+        self.known(id)?.sender()
     }
 
     /// A camera's decoded pictures from now on. While the feed lives, the camera decodes.

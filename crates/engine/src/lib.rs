@@ -39,6 +39,7 @@ mod redacted;
 mod remote;
 mod scene;
 mod schedule;
+mod sent;
 mod shared;
 pub mod sinks;
 mod snapshot;
@@ -69,6 +70,7 @@ pub use record::{
     RecordingStatus, Recordings, Timeline, Trouble,
 };
 pub use redacted::{RedactedFilm, RedactionError};
+pub use sent::PacketSender;
 pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,

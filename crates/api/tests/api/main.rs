@@ -17,4 +17,5 @@ mod server;
 mod setup;
 mod tracks;
 mod upkeep;
+mod webrtc;
 mod websocket;

@@ -38,6 +38,7 @@ pub use messaging::{
 pub use origin::{Origin, ShownValue, ValueFrom};
 pub use serving::{
     AccountsConfig, AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig,
+    WebrtcConfig,
 };
 pub use whole::written;
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the HTTP server listens.
     pub http: Listener,
+    /// Live video by WebRTC; none where it is turned off.
+    pub webrtc: Option<WebrtcConfig>,
     /// The gRPC server; none unless asked for.
     pub grpc: Option<GrpcConfig>,
     /// The REST interface of video-edge-ai-proxy; none unless asked for.
