@@ -414,8 +414,17 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let (end_streams, ending) = watch::channel(false);
     let ending = Ending::new(ending);
     let config = handle.config_file();
-    let Ports { http, webrtc, grpc, chrysalis: chrysalis_port, pages, conf, data_dir, link, journal } =
-        ports;
+    let Ports {
+        http,
+        webrtc,
+        grpc,
+        chrysalis: chrysalis_port,
+        pages,
+        conf,
+        data_dir,
+        link,
+        journal,
+    } = ports;
     let (users, noting) = match open_accounts(&handle, &config, link, &ending).await {
         Ok(opened) => opened.unzip(),
         Err(error) => {

@@ -37,6 +37,7 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Json<ModelsD
     params(("name" = String, Path, description = "The name of the model's card")),
     responses(
         (status = 202, description = "It is being fetched", body = ModelDto),
+        (status = 400, description = "It has no file", body = ErrorBody),
         (status = 404, description = "No such model", body = ErrorBody),
         (status = 409, description = "It is being fetched already, is here already, or its card \
             names no source", body = ErrorBody),
@@ -146,8 +147,8 @@ impl From<CatalogError> for ApiError {
             (CatalogError::Infer(_), ErrorKind::NotFound) | (CatalogError::Unknown { .. }, _) => {
                 Self::not_found(message, hint)
             }
-            (CatalogError::Infer(_) | CatalogError::NoFile { .. }, _) => {
-                Self::invalid(message, hint)
+            (CatalogError::Infer(_) | CatalogError::NoFile { .. }, kind) => {
+                Self::invalid(message, hint).with_kind(kind)
             }
             (_, kind) => Self::conflict(message, hint).with_kind(kind),
         }

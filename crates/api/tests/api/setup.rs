@@ -192,8 +192,9 @@ async fn who_edits_what_somebody_else_has_changed_is_told() {
     assert_eq!((&now.json()["audio"], now.json().get("history")), (&json!(false), None));
     // Who saves twice from one page goes on with what the first answer said.
     assert_eq!(first.raw_header("etag"), now.raw_header("etag"));
-    let again = put(now.raw_header("etag").unwrap(), &with(now.json(), "history", json!("5s")));
-    assert_eq!(again.await.status, 200);
+    let again =
+        put(now.raw_header("etag").unwrap(), &with(now.json(), "history", json!("5s"))).await;
+    assert_eq!(again.status, 200, "{}", again.text());
     // A camera that is not there is not made by who wants to change it.
     let headers = [json, ("if-match", "*")];
     let nobody =

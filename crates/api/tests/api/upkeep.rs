@@ -191,7 +191,7 @@ async fn a_model_is_fetched_once_at_a_time_and_its_progress_shown() {
     for (path, status) in [
         ("/api/v1/models/nope/pull", 404),
         ("/api/v1/models/nope/bench", 404),
-        ("/api/v1/models/motion/pull", 409),
+        ("/api/v1/models/motion/pull", 400),
         ("/api/v1/models/motion/bench", 400),
         ("/api/v1/models/yolox-nano/bench", 404),
     ] {
