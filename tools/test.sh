@@ -10,6 +10,11 @@ cargo build --locked -p omma || exit 1
 cargo test --workspace --locked --no-fail-fast -- --show-output 2>&1 | tee "$log" |
   grep -vE '^(running [0-9]+ tests?|)$|^test .* \.\.\. ok$|^successes:$|^---- .* stdout ----$|^    [a-z_:0-9]+$'
 status=${PIPESTATUS[0]}
+# The portal: its logic, then its pages in a real browser on the real program.
+{
+  cd web && npm test && npm run browser || exit 1
+} 2>&1 | tee -a "$log"
+portal=${PIPESTATUS[0]}
 echo
 if grep -q '^skipped: ' "$log"; then
   echo "What was skipped, and why:"
@@ -19,4 +24,4 @@ else
 fi
 sum() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) total += $(i - 1) } END { print total + 0 }' "$log"; }
 echo "$(sum passed) passed, $(sum failed) failed"
-exit "$status"
+exit $((status || portal))

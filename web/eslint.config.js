@@ -24,7 +24,7 @@ export default ts.config(
     files: ['*.js', '*.ts', 'scripts/**', 'tests/**', 'public/**'],
     languageOptions: { globals: Object.fromEntries(
       ['process', 'console', 'URL', 'fetch', 'setTimeout', 'clearTimeout', 'Buffer', 'window',
-        'document', 'localStorage', 'matchMedia', 'performance', 'getComputedStyle', 'requestAnimationFrame'].map((name) => [name, 'readonly']),
+        'document', 'localStorage', 'matchMedia', 'performance', 'getComputedStyle', 'requestAnimationFrame', 'location'].map((name) => [name, 'readonly']),
     ) },
   },
 );

@@ -9,24 +9,9 @@ const proxy = Object.fromEntries(
   ),
 );
 
-// What the server that embeds the portal must send too: no script but the portal's own files.
-// Styles may stand in the page because Mantine places its colours there.
-const csp = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' blob: data:",
-  "media-src 'self' blob:",
-  "connect-src 'self'",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "frame-ancestors 'self'",
-].join('; ');
-
 export default defineConfig({
   plugins: [react()],
   server: { proxy },
-  preview: { proxy, headers: { 'Content-Security-Policy': csp } },
   build: {
     target: 'es2022',
     // Fonts and pictures as files of their own, so that they are cached for ever.

@@ -9,6 +9,11 @@ use prost::Message as _;
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
+    // A macro puts the portal into the program, which looks at it only when it is compiled. Where
+    // it was not built yet, anything in its sources that is new may be it.
+    let web = root.join("../web");
+    let built = web.join("dist");
+    println!("cargo::rerun-if-changed={}", if built.exists() { built } else { web }.display());
     let mut files = vec![root.join("chrysalis/video_streaming.proto")];
     for entry in std::fs::read_dir(root.join("omma/v1"))? {
         files.push(entry?.path());

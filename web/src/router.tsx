@@ -32,7 +32,7 @@ const counts = createRoute({
   getParentRoute: parent,
   path: '/counts',
   validateSearch: (search: Record<string, unknown>) => compact({
-    camera: textIn(search.camera),
+    camera: wordsIn(search.camera, (word) => CAMERA_NAME.test(word)),
     rule: textIn(search.rule),
     class: textIn(search.class),
     span: textIn(search.span),
@@ -40,6 +40,8 @@ const counts = createRoute({
     to: time(search.to),
     step: textIn(search.step),
     compare: textIn(search.compare),
+    by: textIn(search.by),
+    measure: textIn(search.measure),
   }),
   component: lazyRouteComponent(() => import('./pages/Counts'), 'Counts'),
 });
@@ -55,7 +57,7 @@ const recordings = createRoute({
   getParentRoute: parent,
   path: '/recordings',
   validateSearch: (search: Record<string, unknown>) => compact({
-    camera: wordsIn(search.camera, (word) => CAMERA_NAME.test(word))?.[0],
+    camera: wordsIn(search.camera, (word) => CAMERA_NAME.test(word)),
     at: time(search.at),
   }),
   component: lazyRouteComponent(() => import('./pages/Recordings'), 'Recordings'),

@@ -228,7 +228,8 @@ const tests = {
       const sum = (direction) => counts.filter((count) => count.direction === direction).reduce((all, { count }) => all + count, 0);
       return Number(cells[3]) === sum('forward') && Number(cells[4]) === sum('backward');
     }, 40_000);
-    const [file] = await Promise.all([page.waitForEvent('download'), page.click('text=CSV')]);
+    await page.click('[data-testid="take"]');
+    const [file] = await Promise.all([page.waitForEvent('download'), page.click('[data-testid="csv"]')]);
     const text = readFileSync(await file.path(), 'utf8');
     check('the table has a head and rows', /^start,camera,rule/.test(text) && text.split('\r\n').length > 2, text.slice(0, 80));
     await close(page);
@@ -284,9 +285,11 @@ const tests = {
   },
 
   async 'Media Source plays films one after the other, as the server announces them'() {
+    // Of now on: a restart of the server in an earlier test left a gap in what was before.
+    const begun = Date.now();
     const { newest_ms: newest } = await eventually('footage', async () => {
       const recordings = await api('/api/v1/cameras/street/recordings');
-      return recordings.newest_ms - recordings.oldest_ms > 9000 && recordings;
+      return recordings.newest_ms - begun > 9000 && recordings;
     }, 60_000);
     // A film out of the recordings stands in for a live one: both are fragmented MP4.
     const film = Buffer.from(await (await fetch(`${server.omma}/api/v1/cameras/street/recording.mp4?from=${newest - 8000}&to=${newest - 2000}`)).arrayBuffer());

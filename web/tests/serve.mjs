@@ -1,12 +1,11 @@
-// Starts what the browser tests need: Omma itself with simulated cameras, and the built portal in
-// front of it, under the same rules for scripts that Omma will send. Everything is stopped with it.
+// Starts what the browser tests need: Omma itself with simulated cameras and the portal that is
+// part of it. Everything is stopped with it.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { preview } from 'vite';
 
 export function freePort() {
   return new Promise((resolve, reject) => {
@@ -43,7 +42,8 @@ function program() {
   return candidates.find((path) => path && existsSync(path));
 }
 
-export async function start() {
+/** `top` are more lines of the configuration, `more` more cameras in it. */
+export async function start({ top = [], more = [] } = {}) {
   const omma = program();
   if (!omma) {
     console.log('skipped: there is no omma to test against; build it, or say where it is: OMMA=path');
@@ -56,6 +56,7 @@ export async function start() {
     'version: 1',
     `data_dir: ${JSON.stringify(join(folder, 'data'))}`,
     `http: { listen: '127.0.0.1:${port}' }`,
+    ...top,
     'cameras:',
     camera('street', street(1), [
       '    detect: { model: motion, fps: 6, start_score: 0.4 }',
@@ -66,6 +67,7 @@ export async function start() {
     ].join('\n')),
     camera('hidden', 'redacted:street', '    redact: { style: pixelate }\n'),
     camera('gone', 'rtsp://127.0.0.1:9/none'),
+    ...more.map(({ name, url, rest }) => camera(name, url, rest)),
   ].join('\n');
   writeFileSync(join(folder, 'omma.yaml'), config);
   const open = () => spawn(omma, ['run', '-c', join(folder, 'omma.yaml'), '--log', 'warn'], { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -73,12 +75,6 @@ export async function start() {
   const url = `http://127.0.0.1:${port}`;
   const up = () => eventually('Omma answers', async () => (await fetch(`${url}/healthz`)).ok);
   await up();
-  process.env.OMMA_URL = url;
-  const portal = await preview({
-    // Its proxy tells of every connection that a page closes.
-    logLevel: 'silent',
-    preview: { port: await freePort(), strictPort: true, host: '127.0.0.1' },
-  });
   const ended = (child) => new Promise((resolve) => {
     if (child.exitCode === null && child.signalCode === null) child.once('exit', resolve);
     else resolve();
@@ -89,14 +85,14 @@ export async function start() {
   };
   return {
     omma: url,
-    portal: portal.resolvedUrls.local[0].replace(/\/$/, ''),
+    folder,
+    portal: url,
     stopOmma,
     startOmma: async () => {
       process_ = open();
       await up();
     },
     stop: async () => {
-      await portal.close();
       await stopOmma();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -18,24 +18,27 @@ pub mod chrysalis;
 mod deepvision;
 pub mod dto;
 mod error;
+mod etag;
 mod footage;
 mod grpc;
 mod guard;
+mod journal;
 mod leave;
 mod live;
 mod params;
 mod port;
+mod portal;
 mod redisedge;
 mod rest;
 mod server;
 mod socket;
-mod status_page;
 mod tls;
 mod watch;
 
 use omma_types::Event;
 
 pub use error::ServeError;
+pub use journal::Journal;
 pub use port::Port;
 pub use server::{Ports, openapi, serve};
 pub use tls::TlsError;

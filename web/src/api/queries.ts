@@ -40,7 +40,11 @@ export interface CountsAsked {
 
 export const countsQuery = (query: CountsAsked, refetchInterval: number | false) => queryOptions({
   queryKey: ['counts', query],
-  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/counts', { params: { query }, signal }))).counts,
+  queryFn: async ({ signal }) => {
+    const rows = await ask(api.GET('/api/v1/counts', { params: { query }, signal }));
+    // A table is only what is asked for as a file.
+    return typeof rows === 'string' ? [] : rows.counts;
+  },
   placeholderData: keepPreviousData,
   refetchInterval,
 });
@@ -52,6 +56,50 @@ export const recordingsQuery = (name: string, from: number, to: number, refetchI
   })),
   placeholderData: keepPreviousData,
   refetchInterval,
+});
+
+/** When events happened; of more than the newest 1000, those. */
+export const eventTimesQuery = (name: string, from: number, to: number) => queryOptions({
+  queryKey: ['events', 'times', name, from, to],
+  queryFn: async ({ signal }) => (await ask(api.GET('/api/v1/events', {
+    params: { query: { cameras: name, from: String(from), to: String(to), limit: 1000 } }, signal,
+  }))).events.map((event) => event.time_ms),
+  placeholderData: keepPreviousData,
+});
+
+/** So often a long time is asked for its next part. */
+const BUSY_ROUNDS = 6;
+
+/**
+ * When somebody or something was followed in a camera's picture: visits of a zone that is the whole
+ * picture, evaluated over the stored tracks. Whoever may not ask, or a server that keeps no
+ * tracks, just shows nothing.
+ */
+export const busyQuery = (name: string, from: number, to: number) => queryOptions({
+  queryKey: ['busy', name, from, to],
+  queryFn: async ({ signal }) => {
+    const whole = { polygon: [[0, 0], [1, 0], [1, 1], [0, 1]], anchor: 'center' };
+    const spans: { from: number; to: number }[] = [];
+    let begin = from;
+    // An answer holds a thousand events at most; on a busy day there are more.
+    for (let round = 0; round < BUSY_ROUNDS; round += 1) {
+      const { events, more } = await ask(api.POST('/api/v1/cameras/{name}/preview', {
+        params: camera(name),
+        body: { lines: {}, zones: { whole }, from: String(begin), to: String(to), limit: 1000 } as never,
+        signal,
+      }));
+      for (const { kind, time_ms: end, dwell_ms: stayed } of events) {
+        if (kind === 'zone_left') spans.push({ from: end - (stayed ?? 0), to: end });
+      }
+      const last = events.at(-1)?.time_ms;
+      if (!more || last === undefined || last <= begin) break;
+      begin = last;
+    }
+    return spans;
+  },
+  staleTime: 60_000,
+  placeholderData: keepPreviousData,
+  retry: false,
 });
 
 export const eventQueryById = (id: string) => queryOptions({

@@ -3,10 +3,10 @@
 
 import { ActionIcon, Alert, Button, Card, Group, NavLink, SegmentedControl, Stack, TagsInput, Text, TextInput, Title, Tooltip } from '@mantine/core';
 import { IconArrowBackUp, IconArrowForwardUp, IconArrowsExchange, IconLine, IconPolygon, IconTrash } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useTexts } from '../i18n';
 import { parseDuration } from '../lib/time';
-import { remove, rename, set, turn, type Change, type Draft, type Kind, type Place, type Refusal } from './draft';
+import { remove, rename, set, turn, type Attempt, type Change, type Draft, type Kind, type Place, type Refusal } from './draft';
 
 /** What detectors commonly tell apart; anything else can be written. */
 const CLASSES = ['person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck', 'dog'];
@@ -16,6 +16,7 @@ interface Props {
   selected: Place | undefined;
   drawing: Kind | undefined;
   refused: Refusal | undefined;
+  attempt: Attempt | undefined;
   canUndo: boolean;
   canRedo: boolean;
   dirty: boolean;
@@ -31,6 +32,8 @@ interface Props {
   overwrite: () => void;
   takeTheirs: () => void;
   close: () => void;
+  /** What the past says of it. */
+  children?: ReactNode;
 }
 
 function Name({ draft, place, change }: { draft: Draft; place: Place; change: Props['change'] }) {
@@ -112,6 +115,19 @@ function Details({ draft, place, change }: { draft: Draft; place: Place; change:
   );
 }
 
+/** Why a change was not made; of crossing edges, which ones. */
+function Refused({ refused, attempt }: { refused: Refusal; attempt: Attempt | undefined }) {
+  const { t } = useTexts();
+  const count = attempt?.polygon.length ?? 0;
+  const [a, b] = attempt?.edges ?? [0, 0];
+  const corner = (index: number) => (index % count) + 1;
+  return (
+    <Alert color="orange" mt="xs" title={t(`refused.${refused}`)} data-testid="refused">
+      {attempt && t('refused.edges', { a: a + 1, a1: corner(a), a2: corner(a + 1), b: b + 1, b1: corner(b), b2: corner(b + 1) })}
+    </Alert>
+  );
+}
+
 export function EditorPanel(props: Props) {
   const { t } = useTexts();
   const { draft, selected, drawing, refused, conflict } = props;
@@ -147,7 +163,7 @@ export function EditorPanel(props: Props) {
         <Group gap="xs">{add('line', IconLine)}{add('zone', IconPolygon)}</Group>
         <div role="status" aria-live="polite">
           {drawing && <Text size="sm">{t(`editor.how.${drawing}`)}</Text>}
-          {refused && <Alert color="orange" mt="xs" data-testid="refused">{t(`refused.${refused}`)}</Alert>}
+          {refused && <Refused refused={refused} attempt={props.attempt} />}
           {!drawing && !refused && <Text size="sm" c="dimmed">{t(places.length > 0 ? 'editor.help' : 'editor.empty')}</Text>}
         </div>
         <div>
@@ -164,6 +180,7 @@ export function EditorPanel(props: Props) {
           ))}
         </div>
         {selected && <Details draft={draft} place={selected} change={props.change} />}
+        {props.children}
         {conflict && (
           <Alert color="red" title={t('conflict.title')} role="alert" data-testid="conflict">
             <Text size="sm" mb="xs">{t('conflict.text')}</Text>

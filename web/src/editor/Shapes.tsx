@@ -5,7 +5,7 @@ import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } fr
 import { useTexts } from '../i18n';
 import { formatPercent } from '../lib/format';
 import { distance, forwardArrow, inside, NEAR, type Point } from '../lib/geometry';
-import { corners, moveAll, movePoint, removePoint, splitEdge, type Change, type Draft, type Kind, type Place } from './draft';
+import { corners, moveAll, movePoint, removePoint, splitEdge, type Attempt, type Change, type Draft, type Kind, type Place } from './draft';
 import classes from './Shapes.module.css';
 
 /** A step of an arrow key, and with Shift. */
@@ -21,6 +21,8 @@ interface Props {
   selected: Place | undefined;
   /** What is being drawn, if anything. */
   drawing: Kind | undefined;
+  /** What was refused, because edges cross. */
+  attempt: Attempt | undefined;
   select: (place: Place | undefined) => void;
   /** `merge`: belongs to the step before, as all positions of one drag do. */
   change: (change: Change, merge: boolean) => void;
@@ -33,7 +35,7 @@ type Drag =
   | { what: 'corner'; place: Place; index: number; moved: boolean }
   | { what: 'shape'; place: Place; last: Point; moved: boolean };
 
-export function Shapes({ draft, selected, drawing, select, change, drawn, cancel }: Props) {
+export function Shapes({ draft, selected, drawing, attempt, select, change, drawn, cancel }: Props) {
   const { t, language } = useTexts();
   const [{ width, height }, setSize] = useState({ width: 0, height: 0 });
   const drag = useRef<Drag>(undefined);
@@ -228,6 +230,15 @@ export function Shapes({ draft, selected, drawing, select, change, drawn, cancel
           </g>
         );
       })}
+      {width > 0 && attempt && (
+        <g className={classes.attempt} data-testid="attempt">
+          <polygon points={list(attempt.polygon)} />
+          {attempt.edges.map((edge) => {
+            const [a, b] = [attempt.polygon[edge], attempt.polygon[(edge + 1) % attempt.polygon.length]];
+            return a && b && <polyline key={edge} points={list([a, b])} />;
+          })}
+        </g>
+      )}
       {width > 0 && selected && handles(selected)}
       {pending.length > 0 && (
         <g className={classes.pending}>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { add, begin, corners, moveAll, movePoint, redo, remove, removePoint, rename, same, set, splitEdge, step, turn, undo, type Change, type Draft } from './draft';
+import { add, added, begin, corners, moveAll, movePoint, redo, remove, removePoint, rename, same, set, splitEdge, step, turn, undo, type Change, type Draft } from './draft';
 
 const empty: Draft = { lines: {}, zones: {} };
 const ok = (change: Change): Draft => {
@@ -9,6 +9,12 @@ const ok = (change: Change): Draft => {
 const square = ok(add(empty, 'zone', [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]));
 const zone = { kind: 'zone', name: 'zone' } as const;
 
+it('knows what is new, by its name', () => {
+  const more = ok(add(square, 'line', [[0, 0], [1, 1]]));
+  expect(added(square, more)).toEqual([{ kind: 'line', name: 'line' }]);
+  expect(added(more, ok(movePoint(more, zone, 0, [0.1, 0.1])))).toEqual([]);
+});
+
 describe('drawing', () => {
   it('gives what is new a free name', () => {
     const two = ok(add(ok(add(empty, 'line', [[0, 0], [1, 1]])), 'line', [[0, 1], [1, 0]]));
@@ -16,7 +22,7 @@ describe('drawing', () => {
   });
 
   it('refuses to drag a corner across an edge, and says why', () => {
-    expect(movePoint(square, zone, 0, [0.9, 0.5])).toEqual({ refused: 'crossing' });
+    expect(movePoint(square, zone, 0, [0.9, 0.5])).toMatchObject({ refused: 'crossing', attempt: { edges: [1, 3] } });
     expect(corners(ok(movePoint(square, zone, 0, [-1, 0.1])), zone)[0]).toEqual([0, 0.1]);
   });
 

@@ -1,7 +1,7 @@
 // A camera's lines and zones while somebody draws them: every change is a new draft, refused with
 // a reason when it makes no sense, and can be taken back. Pure; the page only shows it.
 
-import { inside, lineFault, split, zoneFault, type Fault, type Point } from '../lib/geometry';
+import { crossingEdges, inside, lineFault, split, zoneFault, type Fault, type Point } from '../lib/geometry';
 
 export interface Line {
   from: Point;
@@ -32,7 +32,15 @@ export interface Place {
 
 export type NameFault = 'name_empty' | 'name_taken' | 'name_letters';
 export type Refusal = Fault | NameFault;
-export type Change = { draft: Draft; at?: Place } | { refused: Refusal };
+
+/** What would have come of a change that makes no sense: shown, so that one sees why. */
+export interface Attempt {
+  polygon: Point[];
+  /** The two edges that cross, by the corners they begin at. */
+  edges: [number, number];
+}
+
+export type Change = { draft: Draft; at?: Place } | { refused: Refusal; attempt?: Attempt };
 
 /** The corners of a line or zone, in the order in which they are drawn. */
 export function corners(draft: Draft, { kind, name }: Place): Point[] {
@@ -57,7 +65,10 @@ function withCorners(draft: Draft, place: Place, points: readonly Point[]): Chan
   if (place.kind === 'zone') {
     const zone = draft.zones[place.name];
     const fault = zoneFault(points);
-    if (fault) return { refused: fault };
+    if (fault) {
+      const edges = fault === 'crossing' ? crossingEdges(points) : undefined;
+      return edges ? { refused: fault, attempt: { polygon: [...points], edges } } : { refused: fault };
+    }
     const zones = { ...draft.zones, [place.name]: { ...zone, polygon: [...points] } };
     return { draft: { ...draft, zones }, at: place };
   }
@@ -133,6 +144,14 @@ export function set(draft: Draft, place: Place, change: Partial<Omit<Zone, 'poly
     return { ...draft, zones: { ...draft.zones, [place.name]: { ...zone, ...change } } };
   }
   return draft;
+}
+
+/** Lines and zones that stand in `now` under names that were not there before. */
+export function added(before: Draft, now: Draft): Place[] {
+  const old = names(before);
+  const fresh = (kind: Kind, all: Record<string, unknown>) =>
+    Object.keys(all).filter((name) => !old.has(name)).map((name): Place => ({ kind, name }));
+  return [...fresh('line', now.lines), ...fresh('zone', now.zones)];
 }
 
 /** Drafts that were, the one that is, and those that were taken back. */

@@ -7,7 +7,7 @@ import { cameraChanged, Conflict, saveSettings } from '../api/queries';
 import { useTexts } from '../i18n';
 import type { Point } from '../lib/geometry';
 import { done, failed } from '../ui/notify';
-import { add, begin, redo, same, step, undo, type Change, type Draft, type Kind, type Past, type Place, type Refusal } from './draft';
+import { add, added, begin, redo, same, step, undo, type Attempt, type Change, type Draft, type Kind, type Past, type Place, type Refusal } from './draft';
 
 interface Editing {
   /** The settings that the editing began with. */
@@ -27,7 +27,9 @@ export function useEditor(camera: string) {
   const [editing, setEditing] = useState<Editing>();
   const [selected, select] = useState<Place>();
   const [drawing, setDrawing] = useState<Kind>();
-  const [refused, setRefused] = useState<Refusal>();
+  const [refusal, setRefusal] = useState<{ refused: Refusal; attempt?: Attempt }>();
+  // Lines and zones that were saved just now and have not counted what was before.
+  const [fresh, setFresh] = useState<Place[]>([]);
   const [theirs, setTheirs] = useState<CameraSettings>();
   const [saving, setSaving] = useState(false);
 
@@ -36,10 +38,11 @@ export function useEditor(camera: string) {
     setEditing({ base: settings, saved: draft, past: begin(draft) });
     select(undefined);
     setDrawing(undefined);
-    setRefused(undefined);
+    setRefusal(undefined);
     setTheirs(undefined);
   };
   const open = async () => {
+    setFresh([]);
     try {
       start(await ask(api.GET('/api/v1/cameras/{name}/settings', { params: { path: { name: camera } } })));
     } catch (error) {
@@ -50,21 +53,21 @@ export function useEditor(camera: string) {
 
   const change = (outcome: Change, merge: boolean) => {
     if ('refused' in outcome) {
-      setRefused(outcome.refused);
+      setRefusal(outcome);
       return;
     }
-    setRefused(undefined);
+    setRefusal(undefined);
     select(outcome.at);
     setEditing((now) => now && { ...now, past: step(now.past, outcome.draft, merge) });
   };
   const travel = (how: (past: Past) => Past) => () => {
     select(undefined);
-    setRefused(undefined);
+    setRefusal(undefined);
     setEditing((now) => now && { ...now, past: how(now.past) });
   };
   const draw = (kind: Kind | undefined) => {
     setDrawing(kind);
-    setRefused(undefined);
+    setRefusal(undefined);
     if (kind) select(undefined);
   };
   const drawn = (kind: Kind, points: Point[]) => {
@@ -82,6 +85,7 @@ export function useEditor(camera: string) {
       await saveSettings(camera, base, settings, same);
       await cameraChanged(client, camera);
       done(t('saved'));
+      setFresh(added(editing.saved, draft));
       close();
     } catch (error) {
       if (error instanceof Conflict) setTheirs(error.theirs);
@@ -95,7 +99,9 @@ export function useEditor(camera: string) {
     draft: editing?.past.now,
     selected,
     drawing,
-    refused,
+    refused: refusal?.refused,
+    attempt: refusal?.attempt,
+    fresh,
     saving,
     conflict: theirs !== undefined,
     dirty: editing !== undefined && !same(editing.saved, editing.past.now),
@@ -113,6 +119,7 @@ export function useEditor(camera: string) {
     save: () => editing && void put(editing.base, editing.base),
     // Lines and zones as drawn here, everything else as the others have saved it.
     overwrite: () => theirs && void put(theirs, theirs),
+    forgetFresh: () => setFresh([]),
     takeTheirs: () => theirs && start(theirs),
   };
 }

@@ -1,8 +1,10 @@
 // Die Texte auf Deutsch; die Schlüssel sind die der englischen.
 
 import type { en } from './en';
+import { pastDe } from './past.de';
 
 export const de: Record<keyof typeof en, string> = {
+  ...pastDe,
   'action.failed': '{name}: das ging nicht',
   'again': 'Nochmals versuchen',
   'all': 'Alle',

@@ -1,6 +1,9 @@
 // The texts in English. `state.…`, `kind.…`, `class.…` and `measure.…` are words of the API.
 
+import { pastEn } from './past.en';
+
 export const en = {
+  ...pastEn,
   'action.failed': '{name}: that did not work',
   'again': 'Try again',
   'all': 'All',

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { series, totals, type Row } from './counts';
-import { csv } from './csv';
+import { byCamera, change, corrected, series, totals, type Row } from './counts';
 import { DAY, HOUR } from './time';
 
 const day = new Date(2026, 10, 20).getTime();
@@ -28,7 +27,21 @@ it('keeps lines, classes and directions apart', () => {
   expect(sums.map((total) => [total.class, total.values.forward, total.values.backward])).toEqual([['car', 8, 0], ['person', 5, 2]]);
 });
 
-it('writes tables that spreadsheets read and do not run', () => {
-  expect(csv([['a', 'b'], ['x,"y"', 1], ['=1+1', null]])).toBe('a,b\r\n"x,""y""",1\r\n\'=1+1,\r\n');
-  expect(csv([[-5]])).toBe('-5\r\n');
+it('tells how much of a sum was counted later', () => {
+  const rows = [{ ...crossing(day, 'forward', 5), later: 3 }, crossing(day, 'backward', 2)];
+  expect(totals(rows)[0]).toMatchObject({ later: 3, values: { forward: 5, backward: 2 } });
+  expect(series(rows, { from: day, to: day + HOUR }, 'hour').later).toEqual([3]);
+});
+
+it('keeps cameras apart', () => {
+  const rows = [{ ...crossing(day, 'forward', 1), camera: 'b' }, { ...crossing(day, 'forward', 2), camera: 'a' }];
+  expect(byCamera(rows).map(([camera, list]) => [camera, list.length])).toEqual([['a', 1], ['b', 1]]);
+});
+
+it('takes the worth of all events for that of some', () => {
+  expect(corrected(50, 100, { value: 90, low: 80, high: 95 })).toEqual({ value: 45, low: 40, high: 47.5 });
+  expect(corrected(50, 0, { value: 0, low: 0, high: 0 })).toBeUndefined();
+  expect(corrected(50, 100, null)).toBeUndefined();
+  expect(change(12, 10)).toBeCloseTo(0.2);
+  expect(change(12, 0)).toBeUndefined();
 });

@@ -10,6 +10,8 @@ export interface Row {
   direction?: string | null;
   class?: string | null;
   count: number;
+  /** How many of them were counted later, from stored ways. */
+  later?: number | null;
   start_ms?: number | null;
   dwell_total_ms?: number | null;
 }
@@ -28,9 +30,43 @@ export function measure(row: Row): Measure | undefined {
   }
 }
 
+/** The same rows apart by camera, in the order of their names. */
+export function byCamera(rows: readonly Row[]): [camera: string, rows: Row[]][] {
+  const all = new Map<string, Row[]>();
+  for (const row of rows) {
+    const list = all.get(row.camera);
+    if (list) list.push(row);
+    else all.set(row.camera, [row]);
+  }
+  return [...all].sort(([a], [b]) => a.localeCompare(b));
+}
+
+export interface Interval {
+  value: number;
+  low: number;
+  high: number;
+}
+
+/**
+ * What a count of some time is worth, by what people said of all events of its line or zone: the
+ * part of those that happened is taken for the part of these.
+ */
+export function corrected(count: number, all: number, worth: Interval | null | undefined): Interval | undefined {
+  if (!worth || all <= 0) return undefined;
+  const scale = count / all;
+  return { value: worth.value * scale, low: worth.low * scale, high: worth.high * scale };
+}
+
+/** By how much one sum differs from another, as a part of the other; none where that is nothing. */
+export function change(now: number, then: number): number | undefined {
+  return then > 0 ? (now - then) / then : undefined;
+}
+
 export interface Series {
   starts: number[];
   values: Record<Measure, number[]>;
+  /** How many of all these were counted later. */
+  later: number[];
   /** Mean length of the visits that ended in each step, in milliseconds; null where none did. */
   dwell: (number | null)[];
 }
@@ -41,6 +77,7 @@ export function series(rows: readonly Row[], span: Span, step: Step): Series {
   const place = new Map(starts.map((start, index) => [start, index]));
   const zeros = () => starts.map(() => 0);
   const values = { forward: zeros(), backward: zeros(), entered: zeros(), left: zeros(), dwelled: zeros() };
+  const later = zeros();
   const stay = zeros();
   for (const row of rows) {
     const what = measure(row);
@@ -48,10 +85,11 @@ export function series(rows: readonly Row[], span: Span, step: Step): Series {
     if (what === undefined || index === undefined) continue;
     const list = values[what];
     list[index] = (list[index] ?? 0) + row.count;
+    later[index] = (later[index] ?? 0) + (row.later ?? 0);
     if (what === 'left') stay[index] = (stay[index] ?? 0) + (row.dwell_total_ms ?? 0);
   }
   const dwell = values.left.map((count, index) => (count > 0 ? (stay[index] ?? 0) / count : null));
-  return { starts, values, dwell };
+  return { starts, values, later, dwell };
 }
 
 export interface Total {
@@ -59,6 +97,7 @@ export interface Total {
   rule: string;
   class: string;
   values: Record<Measure, number>;
+  later: number;
   /** All time that was stayed, and the mean of it, in milliseconds. */
   stay: number;
   dwell: number | null;
@@ -73,10 +112,11 @@ export function totals(rows: readonly Row[]): Total[] {
     const kind = row.class ?? '';
     const key = JSON.stringify([row.camera, row.rule, kind]);
     const total = all.get(key) ?? {
-      camera: row.camera, rule: row.rule, class: kind, stay: 0, dwell: null,
+      camera: row.camera, rule: row.rule, class: kind, later: 0, stay: 0, dwell: null,
       values: { forward: 0, backward: 0, entered: 0, left: 0, dwelled: 0 },
     };
     total.values[what] += row.count;
+    total.later += row.later ?? 0;
     if (what === 'left') total.stay += row.dwell_total_ms ?? 0;
     total.dwell = total.values.left > 0 ? total.stay / total.values.left : null;
     all.set(key, total);

@@ -9,8 +9,12 @@ export interface EventFilters {
   minScore?: number;
   from?: number;
   to?: number;
+  /** Only what somebody has looked at, or what nobody has. */
+  reviewed?: 'yes' | 'no';
   /** The event that is open. */
   event?: string;
+  /** Going from event to event to judge them. */
+  review?: boolean;
 }
 
 export const KINDS = ['line_crossed', 'zone_entered', 'zone_left', 'zone_dwelled', 'camera_state', 'recording_state'] as const;
@@ -53,7 +57,9 @@ export function eventFilters(search: Record<string, unknown>): EventFilters {
     minScore: number(search.minScore, 0, 1),
     from: time(search.from),
     to: time(search.to),
+    reviewed: search.reviewed === 'yes' || search.reviewed === 'no' ? search.reviewed : undefined,
     event: text(search.event),
+    review: search.review === true || search.review === 'true' || undefined,
   });
 }
 
@@ -67,6 +73,7 @@ export function eventQuery(filters: EventFilters) {
     min_score: filters.minScore,
     from: filters.from === undefined ? undefined : String(filters.from),
     to: filters.to === undefined ? undefined : String(filters.to),
+    reviewed: filters.reviewed === undefined ? undefined : filters.reviewed === 'yes',
   });
 }
 

@@ -50,10 +50,9 @@ export function area(polygon: readonly Point[]): number {
 /** Why something can't be drawn like this. */
 export type Fault = 'crossing' | 'too_few' | 'too_small' | 'too_short';
 
-/** Why this polygon can't be a zone; none if it can. */
-export function zoneFault(polygon: readonly Point[]): Fault | undefined {
+/** The first two edges that cross or touch, by the corners they begin at; none if none do. */
+export function crossingEdges(polygon: readonly Point[]): [number, number] | undefined {
   const count = polygon.length;
-  if (count < 3) return 'too_few';
   for (let i = 0; i < count; i += 1) {
     for (let j = i + 1; j < count; j += 1) {
       const [a, b] = [polygon[i], polygon[(i + 1) % count]];
@@ -67,12 +66,19 @@ export function zoneFault(polygon: readonly Point[]): Fault | undefined {
         const folded = side(corner, one, other) === 0 &&
           (one[0] - corner[0]) * (other[0] - corner[0]) +
           (one[1] - corner[1]) * (other[1] - corner[1]) >= 0;
-        if (folded && count > 3) return 'crossing';
+        if (folded && count > 3) return [i, j];
       } else if (edgesMeet(a, b, c, d)) {
-        return 'crossing';
+        return [i, j];
       }
     }
   }
+  return undefined;
+}
+
+/** Why this polygon can't be a zone; none if it can. */
+export function zoneFault(polygon: readonly Point[]): Fault | undefined {
+  if (polygon.length < 3) return 'too_few';
+  if (crossingEdges(polygon)) return 'crossing';
   return area(polygon) < 1e-4 ? 'too_small' : undefined;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DAY, fittingStep, floor, fromField, HOUR, MINUTE, next, parseDuration, serverBucket, steps, toField } from './time';
+import { DAY, fittingStep, floor, fromField, HOUR, MINUTE, next, parseDuration, plusDays, serverBucket, steps, toField } from './time';
 
 describe('steps', () => {
   it('of a day follow the calendar, not 24 hours', () => {
@@ -51,4 +51,10 @@ it('durations are read as settings write them', () => {
   expect(parseDuration('500ms')).toBe(500);
   expect(parseDuration('1.5h')).toBe(90 * MINUTE);
   expect(parseDuration('soon')).toBeUndefined();
+});
+
+it('a day earlier is the same time by the clock', () => {
+  const time = new Date(2026, 9, 26, 9, 30).getTime();
+  expect(new Date(plusDays(time, -1)).getHours()).toBe(9);
+  expect(new Date(plusDays(time, -7)).getDate()).toBe(19);
 });

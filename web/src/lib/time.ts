@@ -37,6 +37,13 @@ export function next(start: number, step: Step): number {
   return date.getTime();
 }
 
+/** The same clock time some days earlier or later, also when clocks change in between. */
+export function plusDays(time: number, days: number): number {
+  const date = new Date(time);
+  date.setDate(date.getDate() + days);
+  return date.getTime();
+}
+
 /** The beginnings of all steps within a span; at most `most`. */
 export function steps(span: Span, step: Step, most = 3000): number[] {
   const starts: number[] = [];
@@ -61,12 +68,13 @@ export function serverBucket(step: Step, zoneOffsetMinutes: number): string {
   return zoneOffsetMinutes % 60 === 0 ? 'hour' : '15m';
 }
 
-/** `2026-11-20T09:30`, as a field for local time takes it. */
-export function toField(time: number): string {
+/** `2026-11-20T09:30`, as a field for local time takes it; with seconds, where those matter. */
+export function toField(time: number, seconds = false): string {
   const date = new Date(time);
   const two = (value: number) => String(value).padStart(2, '0');
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}`;
+  const minute = `${day}T${two(date.getHours())}:${two(date.getMinutes())}`;
+  return seconds ? `${minute}:${two(date.getSeconds())}` : minute;
 }
 
 /** The time that such a field holds; none where it holds none. */

@@ -71,6 +71,14 @@ export function piece(range: { from_ms: number; to_ms: number }, time: number, l
   return { from: Math.max(range.from_ms, time), to: Math.min(range.to_ms, time + length) };
 }
 
+/** About how long the files of some time are, when footage is spread evenly over its ranges. */
+export function bytesWithin(ranges: readonly { from_ms: number; to_ms: number; bytes?: number }[], span: Span): number {
+  return ranges.reduce((sum, range) => {
+    const part = Math.min(range.to_ms, span.to) - Math.max(range.from_ms, span.from);
+    return sum + (part > 0 ? ((range.bytes ?? 0) * part) / Math.max(1, range.to_ms - range.from_ms) : 0);
+  }, 0);
+}
+
 /** The span between two marks, whichever was set first. */
 export function ordered(a: number, b: number): Span {
   return { from: Math.min(a, b), to: Math.max(a, b) };

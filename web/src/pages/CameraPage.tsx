@@ -8,11 +8,15 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
 import type { Analysis, Camera } from '../api/client';
 import { cameraQuery, camerasQuery } from '../api/queries';
+import { CountPast } from '../editor/CountPast';
 import { EditorPanel } from '../editor/EditorPanel';
+import { PreviewPanel } from '../editor/PreviewPanel';
 import { Shapes } from '../editor/Shapes';
 import { useEditor } from '../editor/useEditor';
+import { usePreview } from '../editor/usePreview';
+import { Ways } from '../overlay/Ways';
 import { useTexts } from '../i18n';
-import { download } from '../lib/csv';
+import { download } from '../lib/download';
 import { formatDuration, formatNumber, formatPercent, formatTime } from '../lib/format';
 import { Overlay, useAnalyses, type OverlayHandle } from '../overlay/Overlay';
 import type { Shown } from '../overlay/draw';
@@ -75,7 +79,7 @@ function Counted({ camera }: { camera: Camera }) {
     <Card>
       <Group justify="space-between">
         <Title order={2}>{t('camera.counts')}</Title>
-        <LinkButton to="/counts" search={{ camera: camera.name }} size="compact-sm" variant="subtle">{t('camera.counts.more')}</LinkButton>
+        <LinkButton to="/counts" search={{ camera: [camera.name] }} size="compact-sm" variant="subtle">{t('camera.counts.more')}</LinkButton>
       </Group>
       {lines.length > 0 && (
         <Table mt="xs">
@@ -153,6 +157,8 @@ function CameraView({ name }: { name: string }) {
     if (!paused) setAnalysis(found);
   });
   const editor = useEditor(name);
+  const preview = usePreview(name, editor.draft);
+  const [ways, setWays] = useState(true);
 
   if (camera.isPending) return <PageLoading />;
   const data = camera.data;
@@ -198,8 +204,8 @@ function CameraView({ name }: { name: string }) {
             <Menu.Target><ActionIcon aria-label={t('more')}><IconDots size={20} /></ActionIcon></Menu.Target>
             <Menu.Dropdown>
               <LinkMenuItem to="/events" search={{ cameras: [name] }}>{t('nav.events')}</LinkMenuItem>
-              <LinkMenuItem to="/recordings" search={{ camera: name }}>{t('nav.recordings')}</LinkMenuItem>
-              <LinkMenuItem to="/counts" search={{ camera: name }}>{t('nav.counts')}</LinkMenuItem>
+              <LinkMenuItem to="/recordings" search={{ camera: [name] }}>{t('nav.recordings')}</LinkMenuItem>
+              <LinkMenuItem to="/counts" search={{ camera: [name] }}>{t('nav.counts')}</LinkMenuItem>
               <LinkMenuItem to="/cameras">{t('nav.cameras')}</LinkMenuItem>
             </Menu.Dropdown>
           </Menu>
@@ -220,11 +226,13 @@ function CameraView({ name }: { name: string }) {
               onPicture={(moment) => overlay.current?.draw(moment)}
             >
               <Overlay ref={overlay} camera={data} history={history} shown={editor.draft ? { ...shown, rules: false } : shown} />
+              {editor.draft && ways && <Ways events={preview.answer.data?.events ?? []} rule={editor.selected?.name} />}
               {editor.draft && (
                 <Shapes
                   draft={editor.draft}
                   selected={editor.selected}
                   drawing={editor.drawing}
+                  attempt={editor.attempt}
                   select={editor.select}
                   change={editor.change}
                   drawn={editor.drawn}
@@ -241,7 +249,12 @@ function CameraView({ name }: { name: string }) {
           )}
         </SimpleGrid>
         <Stack gap="sm">
-          {editor.draft && <EditorPanel {...editor} draft={editor.draft} />}
+          {editor.draft && (
+            <EditorPanel {...editor} draft={editor.draft}>
+              <PreviewPanel preview={preview} draft={editor.draft} selected={editor.selected} ways={ways} setWays={setWays} />
+            </EditorPanel>
+          )}
+          {editor.fresh.length > 0 && <CountPast camera={name} places={editor.fresh} close={editor.forgetFresh} />}
           {!editor.draft && <Counted camera={data} />}
           {!editor.draft && data.detector && <Found analysis={analysis} />}
           <Facts camera={data} />

@@ -1,15 +1,17 @@
-// One event: the footage around it, or its picture, and what is known of it.
+// One event: the footage around it, or its picture, what is known of it, and whether it is right.
 
-import { Button, CopyButton, Group, Modal, SegmentedControl, Stack, Table, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { Badge, Button, CopyButton, Group, Modal, Stack, Table } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import type { OmmaEvent } from '../api/client';
 import { eventQueryById } from '../api/queries';
+import type { ReviewedEvent } from '../api/trust';
 import { useTexts } from '../i18n';
 import { formatDuration, formatPercent, formatTime } from '../lib/format';
 import { LinkButton } from '../ui/links';
 import { Failed, PageLoading } from '../ui/States';
-import classes from './Events.module.css';
+import { TakeRedacted } from '../ui/Take';
+import { EventFilm } from './EventFilm';
+import { VerdictBar, type Steps } from './Verdict';
 
 /** What happened, in a few words. */
 export function useEventText(): (event: OmmaEvent) => string {
@@ -28,35 +30,25 @@ export function useEventText(): (event: OmmaEvent) => string {
   };
 }
 
-function Film({ event }: { event: OmmaEvent }) {
-  const { t } = useTexts();
-  const { clip, snapshot } = event;
-  const [view, setView] = useState<'clip' | 'picture'>(clip ? 'clip' : 'picture');
-  const [broken, setBroken] = useState(false);
-  if (!clip && !snapshot) return <Text c="dimmed">{t('event.nothing')}</Text>;
-  return (
-    <Stack gap="xs">
-      {clip && snapshot && (
-        <SegmentedControl size="xs" aria-label={t('event.view')} value={view} onChange={(value) => setView(value)} data={[{ value: 'clip', label: t('event.clip') }, { value: 'picture', label: t('event.picture') }]} />
-      )}
-      {view === 'clip' && clip
-        ? (
-          <>
-            {/* Footage of cameras has no spoken words of which there would be a written form. */}
-            <video className={classes.film} src={clip} controls autoPlay muted playsInline loop data-testid="clip" onError={() => setBroken(true)} />
-            {broken && <Text size="sm" c="dimmed">{t('event.broken')}</Text>}
-          </>
-        )
-        : <img className={classes.film} src={snapshot ?? ''} alt={t('event.picture')} />}
-    </Stack>
-  );
+interface Props {
+  id: string;
+  close: () => void;
+  /** The events beside it in the list. */
+  steps: Steps | undefined;
+  review: boolean;
+  changed: (id: string, change: Partial<ReviewedEvent>) => void;
 }
 
-export function EventDetails({ id, close }: { id: string; close: () => void }) {
+export function EventDetails({ id, close, steps, review, changed }: Props) {
   const { t, language, word } = useTexts();
   const text = useEventText();
+  const client = useQueryClient();
   const event = useQuery(eventQueryById(id));
-  const data = event.data;
+  const data: ReviewedEvent | undefined = event.data;
+  const told = (which: string, change: Partial<ReviewedEvent>) => {
+    client.setQueryData(eventQueryById(which).queryKey, (before) => before && { ...before, ...change });
+    changed(which, change);
+  };
   const rows: [string, string][] = data
     ? [
       [t('camera'), data.camera],
@@ -70,12 +62,13 @@ export function EventDetails({ id, close }: { id: string; close: () => void }) {
     ]
     : [];
   return (
-    <Modal opened onClose={close} size="xl" title={data ? text(data) : t('event')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Modal opened onClose={close} size="xl" title={<Group gap="xs">{data ? text(data) : t('event')}{data?.attributes?.counted === 'later' && <Badge size="xs" variant="default" tt="none">{t('event.later')}</Badge>}{review && <Badge size="xs" tt="none">{t('review.title')}</Badge>}</Group>} closeButtonProps={{ 'aria-label': t('close') }}>
       {event.isPending && <PageLoading />}
       {event.error && <Failed error={event.error} />}
       {data && (
         <Stack>
-          <Film event={data} />
+          <VerdictBar key={`verdict ${data.id}`} event={data} steps={steps} review={review} changed={told} />
+          <EventFilm key={data.id} event={data} />
           <Table verticalSpacing={4} variant="vertical" layout="fixed">
             <Table.Tbody>
               {rows.map(([name, value]) => <Table.Tr key={name}><Table.Th w={150}>{name}</Table.Th><Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td></Table.Tr>)}
@@ -83,8 +76,9 @@ export function EventDetails({ id, close }: { id: string; close: () => void }) {
           </Table>
           <Group gap="xs">
             <LinkButton to="/cameras/$name" params={{ name: data.camera }} variant="default" size="xs">{t('event.camera')}</LinkButton>
-            <LinkButton to="/recordings" search={{ camera: data.camera, at: data.time_ms }} variant="default" size="xs">{t('event.recording')}</LinkButton>
+            <LinkButton to="/recordings" search={{ camera: [data.camera], at: data.time_ms }} variant="default" size="xs">{t('event.recording')}</LinkButton>
             {data.clip && <Button component="a" href={data.clip} download={`${data.camera}_${data.id}.mp4`} variant="default" size="xs">{t('download')}</Button>}
+            {data.clip && <TakeRedacted address={data.clip} name={`${data.camera}_${data.id}_redacted.mp4`} size="xs" />}
             <CopyButton value={window.location.href}>
               {({ copied, copy }) => <Button variant="default" size="xs" onClick={copy}>{t(copied ? 'copied' : 'event.link')}</Button>}
             </CopyButton>

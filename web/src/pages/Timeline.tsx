@@ -1,5 +1,6 @@
-// The timeline of recordings: footage, gaps, events, and the moment that is shown. Dragged and
-// zoomed with the mouse, two fingers or the keyboard.
+// The timeline of recordings: for each camera its footage, gaps, events and when somebody was there,
+// and the moment that all of them show. Dragged and zoomed with the mouse, two fingers or the
+// keyboard.
 
 import { useComputedColorScheme } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
@@ -9,25 +10,39 @@ import { formatTime } from '../lib/format';
 import { marks, shift, toPixel, toTime, zoom } from '../lib/timeline';
 import { DAY, HOUR, MINUTE, SECOND, type Span } from '../lib/time';
 
-const HEIGHT = 92;
+const TOP = 24;
+const BOTTOM = 20;
+/** How high a camera's row is: alone, and among others. */
+const ALONE = 48;
+const AMONG = 30;
+const BETWEEN = 4;
 /** A press that moves less than this many pixels is a click. */
 const CLICK = 5;
+
+export interface TimelineRow {
+  camera: string;
+  ranges: readonly { from_ms: number; to_ms: number; bytes?: number }[];
+  events: readonly number[];
+  /** When somebody or something was followed in the picture. */
+  busy: readonly Span[];
+}
 
 interface Props {
   view: Span;
   setView: (view: Span) => void;
-  ranges: readonly { from_ms: number; to_ms: number }[];
-  events: readonly number[];
+  rows: readonly TimelineRow[];
   selection: Span | undefined;
   at: number;
   seek: (time: number) => void;
 }
 
-export function Timeline({ view, setView, ranges, events, selection, at, seek }: Props) {
+export function Timeline({ view, setView, rows, selection, at, seek }: Props) {
   const { t, language } = useTexts();
   const dark = useComputedColorScheme('light') === 'dark';
   const { ref: sized, width } = useElementSize<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
+  const high = rows.length > 1 ? AMONG : ALONE;
+  const height = TOP + BOTTOM + rows.length * (high + BETWEEN);
   const press = useRef<{ x: number; view: Span; moved: boolean }>(undefined);
 
   useEffect(() => {
@@ -35,23 +50,29 @@ export function Timeline({ view, setView, ranges, events, selection, at, seek }:
     const context = target?.getContext('2d');
     if (!target || !context || width === 0) return;
     const ratio = window.devicePixelRatio || 1;
-    Object.assign(target, { width: Math.round(width * ratio), height: Math.round(HEIGHT * ratio) });
+    Object.assign(target, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const place = (time: number) => toPixel(view, width, time);
-    context.fillStyle = dark ? '#1d2126' : '#eceff2';
-    context.fillRect(0, 24, width, 48);
-    for (const range of ranges) {
-      const [from, to] = [place(range.from_ms), place(range.to_ms)];
-      if (to < 0 || from > width) continue;
+    const foot = height - BOTTOM - BETWEEN;
+    rows.forEach((row, index) => {
+      const top = TOP + index * (high + BETWEEN);
+      const bar = (span: Span, y: number, tall: number, least: number) => {
+        const [from, to] = [place(span.from), place(span.to)];
+        if (to >= 0 && from <= width) context.fillRect(from, y, Math.max(least, to - from), tall);
+      };
+      context.fillStyle = dark ? '#1d2126' : '#eceff2';
+      context.fillRect(0, top, width, high);
       context.fillStyle = dark ? '#12727f' : '#3bb1bf';
-      context.fillRect(from, 24, Math.max(1, to - from), 48);
-    }
+      for (const range of row.ranges) bar({ from: range.from_ms, to: range.to_ms }, top, high, 1);
+      context.fillStyle = dark ? '#8ce99a' : '#1b5e2b';
+      for (const span of row.busy) bar(span, top, 5, 1);
+      context.fillStyle = dark ? '#ffd43b' : '#a61e4d';
+      for (const time of row.events) context.fillRect(place(time) - 1, top + high - 13, 2, 13);
+    });
     if (selection) {
       context.fillStyle = 'rgb(240 140 0 / 40%)';
-      context.fillRect(place(selection.from), 24, place(selection.to) - place(selection.from), 48);
+      context.fillRect(place(selection.from), TOP, place(selection.to) - place(selection.from), foot - TOP);
     }
-    context.fillStyle = dark ? '#ffd43b' : '#a61e4d';
-    for (const time of events) context.fillRect(place(time) - 1, 58, 2, 14);
     const { times, distance } = marks(view, width, 84);
     context.font = '12px system-ui, sans-serif';
     context.textAlign = 'center';
@@ -62,11 +83,21 @@ export function Timeline({ view, setView, ranges, events, selection, at, seek }:
       context.fillText(formatTime(time, distance >= DAY ? 'day' : distance < MINUTE ? 'seconds' : 'time', language), place(time), 13);
     }
     context.fillStyle = '#e03131';
-    context.fillRect(place(at) - 1, 20, 2, 56);
+    context.fillRect(place(at) - 1, 20, 2, foot - 16);
     context.textAlign = 'left';
+    if (rows.length > 1) {
+      rows.forEach((row, index) => {
+        const y = TOP + index * (high + BETWEEN);
+        const wide = context.measureText(row.camera).width + 8;
+        context.fillStyle = dark ? 'rgb(0 0 0 / 65%)' : 'rgb(255 255 255 / 80%)';
+        context.fillRect(2, y + 7, wide, 17);
+        context.fillStyle = dark ? '#f1f3f5' : '#212529';
+        context.fillText(row.camera, 6, y + 20);
+      });
+    }
     context.fillStyle = dark ? '#c1c7cd' : '#495057';
-    context.fillText(formatTime((view.from + view.to) / 2, 'day', language), 2, HEIGHT - 4);
-  }, [view, width, ranges, events, selection, at, dark, language]);
+    context.fillText(formatTime((view.from + view.to) / 2, 'day', language), 2, height - 4);
+  }, [view, width, height, high, rows, selection, at, dark, language]);
 
   // Attached by hand: a wheel that zooms must not scroll the page, which React's way can't prevent.
   useEffect(() => {
@@ -126,7 +157,7 @@ export function Timeline({ view, setView, ranges, events, selection, at, seek }:
         aria-valuenow={at}
         aria-valuetext={formatTime(at, 'full', language)}
         data-testid="timeline"
-        style={{ display: 'block', width: '100%', height: HEIGHT, cursor: 'pointer', touchAction: 'pan-y' }}
+        style={{ display: 'block', width: '100%', height, cursor: 'pointer', touchAction: 'pan-y' }}
         onPointerDown={down}
         onPointerMove={move}
         onPointerUp={up}

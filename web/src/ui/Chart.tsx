@@ -11,14 +11,14 @@ import { formatNumber, formatTime, type Style } from '../lib/format';
 export interface Curve {
   label: string;
   values: (number | null)[];
-  color: 'first' | 'second' | 'third';
+  color: 'first' | 'second' | 'third' | 'fourth' | 'fifth' | 'sixth';
   /** What it is compared with is drawn dashed. */
   dashed?: boolean;
 }
 
 const PAINTS: Record<'light' | 'dark', Record<Curve['color'], string>> = {
-  light: { first: '#0b7285', second: '#d9480f', third: '#862e9c' },
-  dark: { first: '#3bc9db', second: '#ff922b', third: '#da77f2' },
+  light: { first: '#0b7285', second: '#d9480f', third: '#862e9c', fourth: '#2b8a3e', fifth: '#1864ab', sixth: '#a61e4d' },
+  dark: { first: '#3bc9db', second: '#ff922b', third: '#da77f2', fourth: '#8ce99a', fifth: '#74c0fc', sixth: '#faa2c1' },
 };
 
 /** What is counted is whole. */

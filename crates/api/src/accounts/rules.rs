@@ -7,6 +7,8 @@ use axum::http::Method;
 use omma_store::Role;
 use omma_types::CameraId;
 
+use crate::portal;
+
 /// What a route has to do with cameras.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cameras {
@@ -66,8 +68,7 @@ const BUILD: Rule = rule(Role::Admin, Cameras::Named, Trail::Changed);
 const MANAGE: Rule = rule(Role::Admin, Cameras::None, Trail::None);
 
 /// Every route of the web port, as its description names it.
-const WEB: [(&str, &str, Rule); 70] = [
-    ("GET", "/", OPEN),
+const WEB: &[(&str, &str, Rule)] = &[
     ("GET", "/healthz", OPEN),
     ("GET", "/readyz", OPEN),
     ("GET", "/metrics", SYSTEM),
@@ -81,6 +82,14 @@ const WEB: [(&str, &str, Rule); 70] = [
     ("POST", "/api/v1/annotations", DELIVER),
     ("GET", "/api/v1/annotations/status", SYSTEM),
     ("POST", "/api/v1/annotations/revive", DELIVER),
+    ("POST", "/api/v1/probe", MANAGE),
+    ("GET", "/api/v1/discover", MANAGE),
+    ("GET", "/api/v1/models", LIST),
+    ("POST", "/api/v1/models/{name}/pull", rule(Role::Admin, Cameras::None, Trail::Changed)),
+    ("POST", "/api/v1/models/{name}/bench", MANAGE),
+    ("GET", "/api/v1/logs", MANAGE),
+    ("GET", "/api/v1/config", MANAGE),
+    ("POST", "/api/v1/config/check", MANAGE),
     ("GET", "/api/v1/cameras", LIST),
     ("POST", "/api/v1/cameras", rule(Role::Admin, Cameras::All, Trail::Changed)),
     ("GET", "/api/v1/cameras/{name}", LOOK),
@@ -105,6 +114,10 @@ const WEB: [(&str, &str, Rule); 70] = [
     ("GET", "/api/v1/cameras/{name}/recording.mp4", stream(Cameras::Named, Trail::Exported)),
     ("POST", "/api/v1/cameras/{name}/stream-token", LOOK),
     ("GET", "/api/v1/cameras/{name}/mse", stream(Cameras::Named, Trail::Watched)),
+    ("POST", "/api/v1/cameras/{name}/whep", rule(Role::Viewer, Cameras::Named, Trail::Watched)),
+    ("DELETE", "/api/v1/cameras/{name}/whep/{session}", LOOK),
+    ("POST", "/api/v1/cameras/{name}/whip", STEER),
+    ("DELETE", "/api/v1/cameras/{name}/whip/{session}", STEER),
     ("POST", "/api/v1/cameras/{name}/preview", INSPECT),
     ("POST", "/api/v1/cameras/{name}/backfill", STEER),
     ("GET", "/api/v1/cameras/{name}/heatmap", LOOK),
@@ -143,7 +156,8 @@ const WEB: [(&str, &str, Rule); 70] = [
 
 /// What a request to the web port asks of users.
 pub(crate) fn web(method: &Method, path: &str) -> Rule {
-    in_table(method, path).unwrap_or(UNKNOWN)
+    let otherwise = if portal::is_place(path) { OPEN } else { UNKNOWN };
+    in_table(method, path).unwrap_or(otherwise)
 }
 
 fn in_table(method: &Method, path: &str) -> Option<Rule> {
@@ -184,7 +198,7 @@ mod tests {
     #[test]
     fn the_table_has_every_route_of_the_description_and_no_other() {
         let description: Value = serde_json::from_str(&crate::openapi()).unwrap();
-        let mut described = BTreeSet::from([("GET".to_owned(), "/".to_owned())]);
+        let mut described = BTreeSet::new();
         for (path, item) in description["paths"].as_object().unwrap() {
             for method in item.as_object().unwrap().keys() {
                 described.insert((method.to_ascii_uppercase(), path.clone()));
@@ -205,7 +219,7 @@ mod tests {
         for (method, path, rule) in WEB {
             let named = path.contains("/cameras/{name}");
             assert_eq!(rule.cameras == Cameras::Named, named, "{method} {path}");
-            assert!(!rule.stream || method == "GET", "{method} {path}");
+            assert!(!rule.stream || *method == "GET", "{method} {path}");
         }
     }
 
@@ -217,13 +231,13 @@ mod tests {
         for (method, path) in [
             (Method::GET, "/api/v1/cameras/door/"),
             (Method::GET, "/api/v1/cameras/door/counts/x"),
-            (Method::GET, "/nowhere"),
-            (Method::GET, ""),
+            (Method::GET, "/api/v1/nowhere"),
             (Method::PATCH, "/api/v1/cameras/door"),
             (Method::OPTIONS, "/api/v1/cameras"),
         ] {
             assert_eq!(web(&method, path), UNKNOWN, "{method} {path}");
         }
+        assert_eq!(web(&Method::GET, "/login"), OPEN, "the portal's");
     }
 
     #[test]
