@@ -3,7 +3,7 @@
 // between them are its head and fragments.
 
 import { address } from '../api/socket';
-import { cameraPath } from '../api/client';
+import { cameraPath, send } from '../api/client';
 import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
 
@@ -129,7 +129,7 @@ class Feeder {
 /** A browser does not tell why a WebSocket was refused; the same address without one does. */
 async function whyRefused(wish: Wish): Promise<DriverError> {
   try {
-    const { status } = await fetch(cameraPath(wish.camera, '/mse'), { credentials: 'same-origin' });
+    const { status } = await send(cameraPath(wish.camera, '/mse'));
     return new DriverError(`Media Source: HTTP ${status}`, scopeOf(status));
   } catch {
     return new DriverError('the server is away', 'passing', 'away');

@@ -4,9 +4,7 @@
 import { ApiError, cameraPath, fetchRaw } from '../api/client';
 import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
-
-/** Addresses that are not found within this time are not waited for. */
-const GATHER_WITHIN = 1000;
+import { gathered } from './ice';
 
 /** Pictures of which it is kept when they were taken: those between arriving and being shown. */
 const KEPT = 256;
@@ -41,18 +39,6 @@ export class Timings {
     const newest = this.known.get(this.newest);
     return newest === undefined ? undefined : newest + ((rtp - this.newest) | 0) / 90;
   }
-}
-
-function gathered(peer: RTCPeerConnection): Promise<void> {
-  if (peer.iceGatheringState === 'complete') return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHER_WITHIN);
-    peer.addEventListener('icegatheringstatechange', () => {
-      if (peer.iceGatheringState !== 'complete') return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 async function play(wish: Wish, stage: Stage): Promise<void> {
