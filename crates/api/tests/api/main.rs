@@ -6,6 +6,7 @@
 mod accounts;
 mod certificates;
 mod chrysalis;
+mod exports;
 mod films;
 mod http;
 mod leave;
