@@ -185,7 +185,7 @@ mod tests {
         }
     }
 
-    fn inlet() -> (Arc<Inlet>, Telemetry) {
+    fn inlet() -> (Arc<Inlet>, Arc<Telemetry>) {
         let telemetry = Telemetry::new();
         let left_out = telemetry.camera(&CameraId::new("phone").unwrap()).left_out.clone();
         (Inlet::new(left_out), telemetry)

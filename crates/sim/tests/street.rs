@@ -240,7 +240,7 @@ proptest! {
         (noise, light, clock) in (0.0f32..20.0, 0.0f32..0.5, any::<bool>()),
     ) {
         let size = Size::new(width * 2, height * 2);
-        let config = StreetConfig { people, cars, seed, size, fps, noise, light, clock };
+        let config = StreetConfig { people, cars, seed, size, fps, noise, light, clock, stamp: false };
         let mut image = blank();
         let mut street = Street::new(config);
         for _ in 0..3 {

@@ -8,7 +8,7 @@ import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driv
 import { videoElement } from './element';
 
 /** More than this behind the newest picture, in seconds, playing jumps ahead. */
-const BEHIND = 1.5;
+const BEHIND = 1;
 /** Where it jumps to: this far behind the newest picture, in seconds. */
 const EDGE = 0.25;
 /** From here on it catches up, unseen: a little faster until it is at the edge. */

@@ -14,7 +14,7 @@ const feed = () => {
     const { buffered } = buffer;
     if (buffered.length) {
         const end = buffered.end(buffered.length - 1), behind = end - video.currentTime;
-        if (behind > 1.5) video.currentTime = end - 0.25;
+        if (behind > 1) video.currentTime = end - 0.25;
         if (behind > 0.4 || behind < 0.25) video.playbackRate = behind > 0.4 ? 1.1 : 1;
         if (video.currentTime - buffered.start(0) > 20) {
             buffer.remove(buffered.start(0), video.currentTime - 10);

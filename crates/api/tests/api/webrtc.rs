@@ -127,7 +127,7 @@ async fn who_can_not_be_shown_the_camera_is_told_why() {
     let dir = tempfile::tempdir().unwrap();
     let text = films(
         dir.path(),
-        &[("old", "-c:v mpeg4"), ("new", "-c:v libx265"), ("bent", "-c:v libx264 -bf 3")],
+        &[("old", "-c:v mpeg4"), ("new", "-c:v libx265 -bf 0"), ("bent", "-c:v libx264 -bf 3")],
     );
     let text = format!("{text}  off: {{ url: 'sim:street', paused: true }}\n");
     let server = Server::run(config(&text)).await;
