@@ -202,7 +202,7 @@ const tests = {
       const film = document.querySelector('[data-testid="clip"]');
       return film && film.currentTime > 0.3 && film.videoWidth > 0;
     }), 40_000);
-    check('the way is drawn', (await page.locator('[role="dialog"] [data-testid="ways"] polyline').count()) === 1);
+    check('the line and the way are drawn', (await page.locator('[role="dialog"] [data-testid="ways"] polyline').count()) === 2);
     await page.keyboard.press('r');
     await page.waitForSelector('[data-testid="verdict-bar"][data-verdict="right"]');
     check('it is kept', (await api(`/api/v1/events/${id}/verdict`)).verdict === 'right');
@@ -262,6 +262,7 @@ const tests = {
     });
     await page.goto(`${server.portal}/events`);
     await page.locator('[data-testid="events"] [role="listitem"]').nth(2).getByRole('button').click();
+    await page.waitForSelector('[data-testid="reviewed"]');
     await page.keyboard.press('m');
     await page.waitForSelector('[data-testid="reviewed"][aria-pressed="true"]');
     check('it is told', told.length === 1 && told[0].reviewed === true, told);

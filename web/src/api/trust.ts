@@ -7,7 +7,7 @@ export type Verdict = 'right' | 'wrong';
 export type Interval = Schemas['Interval'];
 
 /** An event with what was said of it. */
-export type ReviewedEvent = OmmaEvent & { reviewed?: boolean; verdict?: Verdict | null };
+export type ReviewedEvent = Omit<OmmaEvent, 'reviewed' | 'verdict'> & { reviewed?: boolean | null; verdict?: string | null };
 
 export type Precision = Schemas['Precision'] & {
   /** How much time somebody has watched as a whole, to see what was missed. */

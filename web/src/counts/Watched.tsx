@@ -6,7 +6,7 @@ import { useState } from 'react';
 import type { Camera } from '../api/client';
 import { addWatched, trustChanged } from '../api/trust';
 import { useTexts, type Key } from '../i18n';
-import { fromField, toField, type Span } from '../lib/time';
+import { DAY, fromField, toField, type Span } from '../lib/time';
 import { done } from '../ui/notify';
 import { Failed } from '../ui/States';
 
@@ -36,8 +36,9 @@ export function WatchedForm({ cameras, camera: chosen, rule: chosenRule, span, c
   const [camera, setCamera] = useState(() => able.find(({ name }) => name === chosen)?.name ?? able[0]?.name);
   const [rule, setRule] = useState(chosenRule);
   const [what, setWhat] = useState<Watch>();
-  const [from, setFrom] = useState(span.from);
-  const [to, setTo] = useState(Math.min(span.to, Date.now()));
+  // Nobody watches more than a day as a whole, nor what is still to come.
+  const [to, setTo] = useState(() => Math.min(span.to, Date.now()));
+  const [from, setFrom] = useState(() => Math.max(span.from, to - DAY));
   const [missed, setMissed] = useState<number | string>(0);
   const data = able.find(({ name }) => name === camera);
   const names = data ? [...data.lines, ...data.zones].map(({ name }) => name) : [];

@@ -2,8 +2,10 @@
 // was seen drawn onto it.
 
 import { SegmentedControl, Stack, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { fetchRaw, type OmmaEvent } from '../api/client';
+import { fetchRaw, type Camera, type OmmaEvent } from '../api/client';
+import { camerasQuery } from '../api/queries';
 import { useTexts } from '../i18n';
 import { placeAt } from '../lib/way';
 import { Ways } from '../overlay/Ways';
@@ -14,6 +16,15 @@ import classes from './Events.module.css';
 const BEFORE = 3000;
 /** The box is shown so long around it. */
 const AROUND = 400;
+
+type Shape = Camera['lines'][number] | Camera['zones'][number] | undefined;
+
+/** The line or zone of an event, as it lies now. */
+function useShape(event: OmmaEvent): Shape {
+  const cameras = useQuery(camerasQuery);
+  const camera = cameras.data?.find(({ name }) => name === event.camera);
+  return camera && [...camera.lines, ...camera.zones].find(({ name }) => name === event.rule);
+}
 
 /** When the first picture of a clip was taken. */
 function useZero(clip: string): number | undefined {
@@ -29,7 +40,7 @@ function useZero(clip: string): number | undefined {
   return zero;
 }
 
-function Clip({ event, clip }: { event: OmmaEvent; clip: string }) {
+function Clip({ event, clip, shape }: { event: OmmaEvent; clip: string; shape: Shape }) {
   const { t } = useTexts();
   const [broken, setBroken] = useState(false);
   const [aspect, setAspect] = useState(16 / 9);
@@ -78,7 +89,7 @@ function Clip({ event, clip }: { event: OmmaEvent; clip: string }) {
         onLoadedMetadata={({ currentTarget: { videoWidth, videoHeight } }) => videoHeight > 0 && setAspect(videoWidth / videoHeight)}
         onError={() => setBroken(true)}
       />
-      <Ways events={[event]} rule={undefined} />
+      <Ways events={[event]} rule={undefined} shape={shape} />
       <svg className={ways.ways} viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
         {event.box && <rect ref={box} className={ways.box} x={event.box.left} y={event.box.top} width={event.box.width} height={event.box.height} style={{ display: 'none' }} />}
         <path ref={dot} className={ways.here} />
@@ -87,7 +98,7 @@ function Clip({ event, clip }: { event: OmmaEvent; clip: string }) {
   );
 }
 
-function Picture({ event, snapshot }: { event: OmmaEvent; snapshot: string }) {
+function Picture({ event, snapshot, shape }: { event: OmmaEvent; snapshot: string; shape: Shape }) {
   const { t } = useTexts();
   const [aspect, setAspect] = useState(16 / 9);
   return (
@@ -98,7 +109,7 @@ function Picture({ event, snapshot }: { event: OmmaEvent; snapshot: string }) {
         alt={t('event.picture')}
         onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => naturalHeight > 0 && setAspect(naturalWidth / naturalHeight)}
       />
-      <Ways events={[event]} rule={undefined} />
+      <Ways events={[event]} rule={undefined} shape={shape} />
     </div>
   );
 }
@@ -106,6 +117,7 @@ function Picture({ event, snapshot }: { event: OmmaEvent; snapshot: string }) {
 export function EventFilm({ event }: { event: OmmaEvent }) {
   const { t } = useTexts();
   const { clip, snapshot } = event;
+  const shape = useShape(event);
   const [view, setView] = useState<'clip' | 'picture'>(clip ? 'clip' : 'picture');
   if (!clip && !snapshot) return <Text c="dimmed">{t('event.nothing')}</Text>;
   return (
@@ -113,7 +125,7 @@ export function EventFilm({ event }: { event: OmmaEvent }) {
       {clip && snapshot && (
         <SegmentedControl size="xs" aria-label={t('event.view')} value={view} onChange={(value) => setView(value)} data={[{ value: 'clip', label: t('event.clip') }, { value: 'picture', label: t('event.picture') }]} />
       )}
-      {view === 'clip' && clip ? <Clip event={event} clip={clip} /> : <Picture event={event} snapshot={snapshot ?? ''} />}
+      {view === 'clip' && clip ? <Clip event={event} clip={clip} shape={shape} /> : <Picture event={event} snapshot={snapshot ?? ''} shape={shape} />}
     </Stack>
   );
 }

@@ -37,7 +37,8 @@ export function VerdictBar({ event, steps, review, changed }: Props) {
     queryFn: ({ signal }) => ask(api.GET('/api/v1/events/{id}/verdict', { params: { path: { id: event.id } }, signal })),
     enabled: canJudge && event.verdict === undefined,
   });
-  const verdict = event.verdict ?? (asked.data?.verdict as Verdict | undefined) ?? undefined;
+  const verdict = event.verdict ?? asked.data?.verdict ?? undefined;
+  const canMark = typeof event.reviewed === 'boolean';
 
   const unknown = canJudge && event.verdict === undefined && asked.isPending;
 
@@ -51,7 +52,7 @@ export function VerdictBar({ event, steps, review, changed }: Props) {
     onSuccess: (wanted) => {
       const known = wanted === 'none' ? null : wanted;
       client.setQueryData(['verdict', event.id], { verdict: known ?? undefined });
-      changed(event.id, { verdict: known, ...(known && event.reviewed !== undefined ? { reviewed: true } : {}) });
+      changed(event.id, { verdict: known, ...(known && canMark ? { reviewed: true } : {}) });
       void trustChanged(client);
       if (review && known) steps?.next?.();
     },
@@ -73,7 +74,7 @@ export function VerdictBar({ event, steps, review, changed }: Props) {
     // Who goes through all of them confirms what was said, and takes nothing back by that.
     return review && said === verdict && steps?.next ? steps.next : () => say.mutate(said);
   };
-  const mark = event.reviewed === undefined || look.isPending ? undefined : () => look.mutate(!event.reviewed);
+  const mark = !canMark || look.isPending ? undefined : () => look.mutate(!event.reviewed);
   useShortcuts({
     r: judge('right'), w: judge('wrong'), f: judge('wrong'), m: mark,
     j: steps?.next, ArrowRight: steps?.next, k: steps?.previous, ArrowLeft: steps?.previous,
@@ -99,9 +100,9 @@ export function VerdictBar({ event, steps, review, changed }: Props) {
             </Button>
           </>
         )}
-        {event.reviewed !== undefined && (
+        {canMark && (
           <Button
-            size="sm" variant={event.reviewed ? 'light' : 'default'} aria-pressed={event.reviewed} aria-keyshortcuts="m"
+            size="sm" variant={event.reviewed ? 'light' : 'default'} aria-pressed={event.reviewed ?? false} aria-keyshortcuts="m"
             leftSection={<IconCheck size={18} />} rightSection={<Kbd size="xs" aria-hidden="true">M</Kbd>} onClick={mark} data-testid="reviewed"
           >
             {t('review.mark')}

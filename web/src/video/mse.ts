@@ -7,10 +7,13 @@ import { cameraPath, send } from '../api/client';
 import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
 
-/** More than this behind the newest picture, playing jumps ahead. */
-const BEHIND = 2;
+/** More than this behind the newest picture, in seconds, playing jumps ahead. */
+const BEHIND = 1.5;
 /** Where it jumps to: this far behind the newest picture, in seconds. */
 const EDGE = 0.25;
+/** From here on it catches up, unseen: a little faster until it is at the edge. */
+const LATE = 0.4;
+const FASTER = 1.1;
 /** Played video is kept this long, in seconds, then thrown away. */
 const KEPT = 10;
 /** Fragments that wait to be taken by the browser; a page that can't keep up begins anew. */
@@ -112,7 +115,11 @@ class Feeder {
     if (buffered.length === 0) return false;
     const [start, end] = [buffered.start(0), buffered.end(buffered.length - 1)];
     const { currentTime } = this.video;
-    if (currentTime < start || end - currentTime > BEHIND) this.video.currentTime = Math.max(start, end - EDGE);
+    const behind = end - currentTime;
+    if (currentTime < start || behind > BEHIND) this.video.currentTime = Math.max(start, end - EDGE);
+    const rate = behind > LATE ? FASTER : 1;
+    // In between, what it does goes on.
+    if (this.video.playbackRate !== rate && (behind > LATE || behind < EDGE)) this.video.playbackRate = rate;
     if (currentTime - start <= 2 * KEPT) return false;
     this.buffer.remove(start, currentTime - KEPT);
     return true;

@@ -82,6 +82,14 @@ const WEB: &[(&str, &str, Rule)] = &[
     ("POST", "/api/v1/annotations", DELIVER),
     ("GET", "/api/v1/annotations/status", SYSTEM),
     ("POST", "/api/v1/annotations/revive", DELIVER),
+    ("POST", "/api/v1/probe", MANAGE),
+    ("GET", "/api/v1/discover", MANAGE),
+    ("GET", "/api/v1/models", LIST),
+    ("POST", "/api/v1/models/{name}/pull", rule(Role::Admin, Cameras::None, Trail::Changed)),
+    ("POST", "/api/v1/models/{name}/bench", MANAGE),
+    ("GET", "/api/v1/logs", MANAGE),
+    ("GET", "/api/v1/config", MANAGE),
+    ("POST", "/api/v1/config/check", MANAGE),
     ("GET", "/api/v1/cameras", LIST),
     ("POST", "/api/v1/cameras", rule(Role::Admin, Cameras::All, Trail::Changed)),
     ("GET", "/api/v1/cameras/{name}", LOOK),
@@ -106,6 +114,10 @@ const WEB: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/cameras/{name}/recording.mp4", stream(Cameras::Named, Trail::Exported)),
     ("POST", "/api/v1/cameras/{name}/stream-token", LOOK),
     ("GET", "/api/v1/cameras/{name}/mse", stream(Cameras::Named, Trail::Watched)),
+    ("POST", "/api/v1/cameras/{name}/whep", rule(Role::Viewer, Cameras::Named, Trail::Watched)),
+    ("DELETE", "/api/v1/cameras/{name}/whep/{session}", LOOK),
+    ("POST", "/api/v1/cameras/{name}/whip", STEER),
+    ("DELETE", "/api/v1/cameras/{name}/whip/{session}", STEER),
     ("POST", "/api/v1/cameras/{name}/preview", INSPECT),
     ("POST", "/api/v1/cameras/{name}/backfill", STEER),
     ("GET", "/api/v1/cameras/{name}/heatmap", LOOK),
@@ -207,7 +219,7 @@ mod tests {
         for (method, path, rule) in WEB {
             let named = path.contains("/cameras/{name}");
             assert_eq!(rule.cameras == Cameras::Named, named, "{method} {path}");
-            assert!(!rule.stream || method == "GET", "{method} {path}");
+            assert!(!rule.stream || *method == "GET", "{method} {path}");
         }
     }
 
