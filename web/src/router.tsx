@@ -125,8 +125,6 @@ const setup = createRoute({
   // Not before it is shown: the set-up reads what stands behind `#`.
   component: () => <Navigate to="/" replace />,
 });
-  },
-});
 
 export const router = createRouter({
   routeTree: root.addChildren([live, cameras, camera, counts, events, recordings, system, systemModels, systemLogs, systemConfig, systemUsers, systemAudit, account, send, setup]),
