@@ -10,13 +10,18 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { LinkProvider } from './api/link';
-import { retry } from './api/queries';
-import { Gate } from './api/session';
+import { camerasQuery, retry } from './api/queries';
+import { Gate, sessionQuery } from './api/session';
 import { TextsProvider } from './i18n';
 import { router } from './router';
 import { theme } from './theme';
 
 const client = new QueryClient({ defaultOptions: { queries: { retry, staleTime: 1000 } } });
+// Who is there, the page, and what most pages need first: on their way before anything is drawn.
+void client.prefetchQuery(sessionQuery);
+void router.load();
+void client.prefetchQuery(camerasQuery);
+
 const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(

@@ -1,7 +1,7 @@
 // Which address shows which page. Each page is loaded when it is first opened, and what is chosen
 // on a page stands in its address.
 
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigate } from '@tanstack/react-router';
 import { compact, eventFilters, fromSearch, textIn, time, toSearch, wordsIn, CAMERA_NAME } from './lib/filters';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
@@ -122,10 +122,8 @@ const send = createRoute({
 const setup = createRoute({
   getParentRoute: parent,
   path: '/setup',
-  beforeLoad: () => {
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- it is how the router is told
-    throw redirect({ to: '/' });
-  },
+  // Not before it is shown: the set-up reads what stands behind `#`.
+  component: () => <Navigate to="/" replace />,
 });
 
 export const router = createRouter({

@@ -18,7 +18,7 @@ type Answer =
 /** Where nobody is asked, everybody may everything; the server says otherwise where it does not hold. */
 const ANYBODY: Me = { name: '', role: 'admin', cameras: null, via: 'nothing', csrf: null };
 
-const sessionQuery = queryOptions({
+export const sessionQuery = queryOptions({
   queryKey: ['session'],
   queryFn: async ({ signal }): Promise<Answer> => {
     try {
