@@ -11,6 +11,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { LinkProvider } from './api/link';
 import { retry } from './api/queries';
+import { Gate } from './api/session';
 import { TextsProvider } from './i18n';
 import { router } from './router';
 import { theme } from './theme';
@@ -23,10 +24,12 @@ if (root) {
       <MantineProvider theme={theme} defaultColorScheme="auto">
         <TextsProvider>
           <QueryClientProvider client={client}>
-            <LinkProvider>
-              <Notifications position="bottom-right" limit={4} />
-              <RouterProvider router={router} />
-            </LinkProvider>
+            <Notifications position="bottom-right" limit={4} />
+            <Gate>
+              <LinkProvider>
+                <RouterProvider router={router} />
+              </LinkProvider>
+            </Gate>
           </QueryClientProvider>
         </TextsProvider>
       </MantineProvider>

@@ -1,7 +1,7 @@
 // Which address shows which page. Each page is loaded when it is first opened, and what is chosen
 // on a page stands in its address.
 
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { compact, eventFilters, fromSearch, textIn, time, toSearch, wordsIn, CAMERA_NAME } from './lib/filters';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
@@ -69,8 +69,67 @@ const system = createRoute({
   component: lazyRouteComponent(() => import('./pages/System'), 'System'),
 });
 
+const systemModels = createRoute({
+  getParentRoute: parent,
+  path: '/system/models',
+  component: lazyRouteComponent(() => import('./pages/Models'), 'Models'),
+});
+
+const systemLogs = createRoute({
+  getParentRoute: parent,
+  path: '/system/logs',
+  validateSearch: (search: Record<string, unknown>) => compact({
+    level: textIn(search.level),
+    part: textIn(search.part),
+    camera: textIn(search.camera),
+    text: textIn(search.text),
+  }),
+  component: lazyRouteComponent(() => import('./pages/Logs'), 'Logs'),
+});
+
+const systemConfig = createRoute({
+  getParentRoute: parent,
+  path: '/system/config',
+  component: lazyRouteComponent(() => import('./pages/Config'), 'Config'),
+});
+
+const systemUsers = createRoute({
+  getParentRoute: parent,
+  path: '/system/users',
+  component: lazyRouteComponent(() => import('./pages/Users'), 'Users'),
+});
+
+const systemAudit = createRoute({
+  getParentRoute: parent,
+  path: '/system/audit',
+  validateSearch: (search: Record<string, unknown>) => compact({ who: textIn(search.who), what: textIn(search.what) }),
+  component: lazyRouteComponent(() => import('./pages/AuditLog'), 'AuditLog'),
+});
+
+const account = createRoute({
+  getParentRoute: parent,
+  path: '/account',
+  component: lazyRouteComponent(() => import('./pages/Account'), 'Account'),
+});
+
+const send = createRoute({
+  getParentRoute: parent,
+  path: '/send',
+  component: lazyRouteComponent(() => import('./pages/Send'), 'Send'),
+});
+
+// The link of the log, once it is used up.
+const setup = createRoute({
+  getParentRoute: parent,
+  path: '/setup',
+  beforeLoad: () => {
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- it is how the router is told
+    throw redirect({ to: '/' });
+  },
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([live, cameras, camera, counts, events, recordings, system]),
+  routeTree: root.addChildren([live, cameras, camera, counts, events, recordings, system, systemModels, systemLogs, systemConfig, systemUsers, systemAudit, account, send, setup]),
   parseSearch: fromSearch,
   stringifySearch: toSearch,
   defaultPreload: 'intent',

@@ -3,71 +3,13 @@
 //
 //     OMMA=../target/debug/omma npm run browser        # SHOTS=folder keeps pictures of all pages
 
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { check, close, difference, moves, open, pixels, run } from './page.mjs';
 import { eventually, start } from './serve.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const shots = process.env.SHOTS;
-if (shots) mkdirSync(shots, { recursive: true });
-
 const server = await start();
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
-const api = async (path, init) => {
-  const response = await fetch(`${server.omma}${path}`, init);
-  if (!response.ok) throw new Error(`${path}: HTTP ${response.status} ${await response.text()}`);
-  return response.status === 204 ? undefined : response.json();
-};
-const put = (name, settings) => api(`/api/v1/cameras/${name}`, {
-  method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(settings),
-});
-
-const check = (what, holds, seen) => {
-  if (!holds) throw new Error(`${what}${seen === undefined ? '' : ` (seen: ${JSON.stringify(seen)})`}`);
-};
-
-/** A page that notes everything that goes wrong in it. */
-async function newPage({ path = '/', width = 1440, height = 900, scheme = 'light', locale = 'en' } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale });
-  const page = await context.newPage();
-  page.faults = [];
-  page.on('pageerror', (error) => page.faults.push(String(error)));
-  page.on('console', (message) => {
-    // Refused requests are part of the tests; scripts against the rules, and faults, are not.
-    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) page.faults.push(message.text());
-  });
-  await page.goto(server.portal + path);
-  return page;
-}
-
-async function close(page) {
-  await page.context().close();
-  check('no fault in the page', page.faults.length === 0, page.faults);
-}
-
-/** A print of what is to be seen of a camera, read back from its pixels. */
-const pixels = (page, camera) => page.evaluate((name) => {
-  const shown = [...document.querySelectorAll(`[data-testid="video-${name}"] > div:first-child > *`)].at(-1);
-  const canvas = document.createElement('canvas');
-  Object.assign(canvas, { width: 64, height: 36 });
-  const context = canvas.getContext('2d');
-  context.drawImage(shown, 0, 0, 64, 36);
-  return [...context.getImageData(0, 0, 64, 36).data].filter((_, index) => index % 4 !== 3);
-}, camera);
-
-/** How many of the small print's values differ clearly. */
-const difference = (a, b) => a.filter((value, index) => Math.abs(value - b[index]) > 12).length;
-
-async function moves(page, camera) {
-  await page.waitForSelector(`[data-testid="video-${camera}"][data-state="playing"]`, { timeout: 30_000 });
-  const first = await eventually(`a picture of ${camera}`, async () => {
-    const print = await pixels(page, camera);
-    return print.some((value) => value > 30) && print;
-  });
-  await eventually(`the picture of ${camera} changes`, async () => difference(first, await pixels(page, camera)) > 5);
-}
+const { shots, api, put, newPage, eachLook } = await open(server);
 
 const tests = {
   async 'the wall shows cameras that move, and says why others do not'() {
@@ -270,9 +212,7 @@ const tests = {
   },
 
   async 'a browser without WebRTC and Media Source shows pictures all the same'() {
-    const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
-    const page = await context.newPage();
-    page.faults = [];
+    const page = await newPage({ path: 'about:blank', width: 1200, height: 800 });
     await page.addInitScript(() => {
       delete window.RTCPeerConnection;
       delete window.MediaSource;
@@ -295,10 +235,7 @@ const tests = {
     const film = Buffer.from(await (await fetch(`${server.omma}/api/v1/cameras/street/recording.mp4?from=${newest - 8000}&to=${newest - 2000}`)).arrayBuffer());
     const type = film.indexOf('avcC') + 4;
     const mime = `video/mp4; codecs="avc1.${film.subarray(type + 1, type + 4).toString('hex')}"`;
-    const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });
-    const page = await context.newPage();
-    page.faults = [];
-    page.on('pageerror', (error) => page.faults.push(String(error)));
+    const page = await newPage({ path: 'about:blank', width: 1200, height: 800 });
     await page.addInitScript(() => delete window.RTCPeerConnection);
     // Without a WebSocket, such an address is refused, but not unknown.
     await page.route(/\/mse$/, (route) => route.fulfill({ status: 400, json: {} }));
@@ -320,51 +257,8 @@ const tests = {
 
   async 'every page is usable by everybody'() {
     const pages = { live: '/', camera: '/cameras/street', cameras: '/cameras', counts: '/counts?span=hour', events: '/events?kinds=line_crossed', recordings: '/recordings', system: '/system', nowhere: '/nowhere' };
-    const looks = [
-      { name: 'light', scheme: 'light', locale: 'en' },
-      { name: 'dark', scheme: 'dark', locale: 'de' },
-      { name: 'phone', scheme: 'light', locale: 'de', width: 390, height: 844 },
-    ];
-    const found = [];
-    for (const { name, ...look } of looks) {
-      const page = await newPage(look);
-      for (const [what, path] of Object.entries(pages)) {
-        await page.goto(server.portal + path);
-        await page.waitForSelector('h1');
-        await page.waitForTimeout(1500);
-        if (shots) await page.screenshot({ path: join(shots, `${what}-${name}.png`) });
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-        for (const { id, impact, nodes } of violations) {
-          if (impact === 'serious' || impact === 'critical') found.push(`${what} ${name}: ${id} ${nodes.map((node) => node.html.slice(0, 160)).join(' | ').slice(0, 500)}`);
-        }
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        if (wide > 1) found.push(`${what} ${name}: wider than the screen by ${wide} pixels`);
-        check(`the language of ${what}`, (await page.getAttribute('html', 'lang')) === look.locale);
-      }
-      await close(page);
-    }
-    check('nothing serious is found', found.length === 0, found);
+    await eachLook(pages);
   },
 };
 
-let failures = 0;
-const only = process.argv[2];
-try {
-  for (const [name, test] of Object.entries(tests)) {
-    if (only && !name.includes(only)) continue;
-    const begun = performance.now();
-    try {
-      await test();
-      console.log(`ok    ${name} (${((performance.now() - begun) / 1000).toFixed(1)} s)`);
-    } catch (error) {
-      failures += 1;
-      console.log(`FAILED ${name}\n       ${error.stack ?? error}`);
-      for (const context of browser.contexts()) await context.close();
-    }
-  }
-} finally {
-  await browser.close();
-  await server.stop();
-}
-process.exit(failures > 0 ? 1 : 0);
+await run(tests, server);

@@ -70,7 +70,17 @@ export async function start({ top = [], more = [] } = {}) {
     ...more.map(({ name, url, rest }) => camera(name, url, rest)),
   ].join('\n');
   writeFileSync(join(folder, 'omma.yaml'), config);
-  const open = () => spawn(omma, ['run', '-c', join(folder, 'omma.yaml'), '--log', 'warn'], { stdio: ['ignore', 'inherit', 'inherit'] });
+  let setupPath;
+  const open = () => {
+    const child = spawn(omma, ['run', '-c', join(folder, 'omma.yaml'), '--log', 'warn'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        setupPath = /\/setup#[\w-]+/.exec(text)?.[0] ?? setupPath;
+        process.stderr.write(text);
+      });
+    }
+    return child;
+  };
   let process_ = open();
   const url = `http://127.0.0.1:${port}`;
   const up = () => eventually('Omma answers', async () => (await fetch(`${url}/healthz`)).ok);
@@ -85,6 +95,8 @@ export async function start({ top = [], more = [] } = {}) {
   };
   return {
     omma: url,
+    /** Where the log of a new server sends its first user. */
+    setupPath: () => setupPath,
     folder,
     portal: url,
     stopOmma,

@@ -168,6 +168,12 @@ impl ApiError {
         }
     }
 
+    /// There is no way to do it with what there is.
+    pub(crate) fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        let error = Self::invalid(message, hint).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        Self { kind: ErrorKind::Unsupported, ..error }
+    }
+
     /// A mistake of ours.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self {
@@ -208,6 +214,11 @@ impl ApiError {
         Self { kind: ErrorKind::Busy, wait: Some(wait), ..error }
     }
 
+    /// The same failure as another kind.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// The same failure under another status.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
@@ -241,9 +252,11 @@ impl From<EngineError> for ApiError {
             | EngineError::NoSink { .. }
             | EngineError::NoRule { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            EngineError::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             EngineError::Exists { .. }
             | EngineError::Shared { .. }
             | EngineError::NoPassThrough { .. }
+            | EngineError::NotSent { .. }
             | EngineError::NoTracks
             | EngineError::CountedLive { .. } => StatusCode::CONFLICT,
             EngineError::Config(_)

@@ -26,6 +26,9 @@ use crate::portal;
 /// The longest that an answer may take to begin. A snapshot waits up to 5 s for its picture.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The same where something is measured meanwhile.
+const MEASURING_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The section of the port that browsers log in to.
 const SESSIONS_AT: &str = "http";
 
@@ -153,7 +156,8 @@ impl Guard {
         let is_long = rules::web(request.method(), path).stream;
         let is_about_people = *request.method() != Method::GET && rules::is_about_people(path);
         let leave = request.extensions().get::<Leave>().filter(|_| is_long).cloned();
-        let response = answer(next.run(request)).await;
+        let patience = patience(path);
+        let response = answer(next.run(request), patience).await;
         if is_about_people && response.status().is_success() {
             self.access.changed();
         }
@@ -244,14 +248,25 @@ pub(crate) fn web_needs(method: &Method, path: &str) -> Need {
         "/metrics" => Need::METRICS,
         // How one gets in.
         "/api/v1/login" | "/api/v1/setup" => Need::Nothing,
-        "/api/v1/audit" => Need::ADMIN,
+        "/api/v1/audit" | "/api/v1/logs" => Need::ADMIN,
+        _ if is_below(path, "/api/v1/config") => Need::ADMIN,
+        // It knocks at others' doors.
+        "/api/v1/discover" => Need::CONTROL,
         _ if is_below(path, "/api/v1/users") => Need::ADMIN,
         // It gives no more than what one may see anyway.
         _ if *method == Method::POST && path.ends_with("/stream-token") => Need::READ,
+        // Whoever looks by WebRTC asks by posting.
+        _ if is_whep(path) => Need::READ,
         _ if *method == Method::GET || *method == Method::HEAD => Need::READ,
         "/api/v1/annotations" => Need::ANNOTATE,
         _ => Need::CONTROL,
     }
+}
+
+/// `/api/v1/cameras/NAME/whep`, and what is below it.
+fn is_whep(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/v1/cameras/").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(_camera, rest)| is_below(rest, "whep"))
 }
 
 fn is_below(path: &str, place: &str) -> bool {
@@ -309,10 +324,19 @@ async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
     response
 }
 
+/// How long the answer of a route of the web port may take to begin.
+fn patience(path: &str) -> Duration {
+    match path {
+        "/api/v1/probe" | "/api/v1/discover" => MEASURING_TIMEOUT,
+        _ if path.starts_with("/api/v1/models/") && path.ends_with("/bench") => MEASURING_TIMEOUT,
+        _ => ANSWER_TIMEOUT,
+    }
+}
+
 /// What a handler answers, or that it took too long.
-async fn answer(handling: impl Future<Output = Response>) -> Response {
-    tokio::time::timeout(ANSWER_TIMEOUT, handling).await.unwrap_or_else(|_elapsed| {
-        let message = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+async fn answer(handling: impl Future<Output = Response>, patience: Duration) -> Response {
+    tokio::time::timeout(patience, handling).await.unwrap_or_else(|_elapsed| {
+        let message = format!("no answer within {} s", patience.as_secs());
         ApiError::unavailable(ErrorKind::Timeout, message).into_response()
     })
 }
@@ -482,6 +506,10 @@ mod tests {
             (Method::GET, "/api/v1/usersettings", Need::READ),
             (Method::GET, "/api/v1/audit", Need::ADMIN),
             (Method::POST, "/api/v1/cameras/door/stream-token", Need::READ),
+            (Method::POST, "/api/v1/cameras/door/whep", Need::READ),
+            (Method::DELETE, "/api/v1/cameras/door/whep/abc", Need::READ),
+            (Method::POST, "/api/v1/cameras/whep", Need::CONTROL),
+            (Method::POST, "/api/v1/cameras/door/whepping", Need::CONTROL),
         ] {
             assert_eq!(web_needs(&method, path), need, "{method} {path}");
         }

@@ -196,6 +196,24 @@ fn check_protection(
     Ok(())
 }
 
+/// Ports that `config` would open to everybody by mistake.
+pub(crate) fn exposed(config: &Config) -> Vec<ServeError> {
+    let sections = [
+        ("http", Some(&config.http)),
+        ("grpc", config.grpc.as_ref().map(|grpc| &grpc.listener)),
+        ("chrysalis", config.chrysalis.as_ref()),
+    ];
+    let pages = config.publish.iter().map(|entry| ("publish", entry.page.as_ref()));
+    let listeners = sections.into_iter().chain(pages);
+    let exposed = listeners.filter_map(|(section, listener)| {
+        let listener = listener?;
+        let asks = is_protected(listener, &config.tokens) || config.accounts.is_some();
+        let fine = asks || listener.insecure || listener.address.ip().is_loopback();
+        (!fine).then_some(ServeError::Unprotected { section, address: listener.address })
+    });
+    exposed.collect()
+}
+
 /// Whether anybody is asked who they are.
 pub(crate) fn is_protected(listener: &Listener, tokens: &[TokenConfig]) -> bool {
     let asks = |tls: &TlsConfig| tls.client_ca.is_some();

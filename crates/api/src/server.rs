@@ -27,12 +27,14 @@ use crate::accounts::{Accounts, Audit, audit};
 use crate::chrysalis::{self, Conf};
 use crate::error::{ApiError, ServeError};
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
+use crate::journal::Journal;
 use crate::port::{Port, is_protected};
 use crate::rest::{
-    accounts, annotations, cameras, counts, events, nodes, publications, recordings, reviews,
-    setup, sinks, system, tracks, users, verdicts,
+    accounts, annotations, cameras, config, counts, discover, events, logs, models, nodes, probe,
+    publications, recordings, reviews, setup, sinks, system, tracks, users, verdicts,
 };
 use crate::tls::{Protocol, Tls};
+use crate::watch::rtc::{self, Webrtc, whep, whip};
 use crate::watch::{Viewers, mse};
 use crate::{deepvision, live, portal, redisedge, socket};
 
@@ -41,6 +43,9 @@ const MAX_SOCKETS: u32 = 128;
 
 /// Viewers of films at a time: a wall has one for each camera.
 const MAX_FILMS: u32 = 256;
+
+/// Addresses looked at at a time: each is a stream that comes in.
+const MAX_PROBES: usize = 4;
 
 /// How long WebSockets have to end when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -59,8 +64,16 @@ pub(crate) struct App {
     pub(crate) sockets: Arc<Semaphore>,
     /// Those who watch films over WebSockets.
     pub(crate) films: Viewers,
+    /// What is seen and sent by WebRTC; none where that is off.
+    pub(crate) webrtc: Option<Arc<Webrtc>>,
     /// The users, where there are accounts.
     pub(crate) accounts: Option<Arc<Accounts>>,
+    /// What Omma says of itself.
+    pub(crate) journal: Journal,
+    /// Those who look at an address before it becomes a camera.
+    pub(crate) probes: Arc<Semaphore>,
+    /// Whoever looks for cameras in the network.
+    pub(crate) search: Arc<Semaphore>,
     /// The API's own description, as JSON.
     pub(crate) openapi: Bytes,
 }
@@ -100,6 +113,7 @@ impl Ending {
         (name = "sinks", description = "How events reach other systems"),
         (name = "nodes", description = "Processes that share the work"),
         (name = "publications", description = "How cameras reach other systems"),
+        (name = "models", description = "Models: which there are, fetching and timing them"),
         (name = "live", description = "Pictures for people"),
         (name = "accounts", description = "Users, sessions, tokens, and who did what"),
         (name = "system", description = "For monitoring"),
@@ -152,6 +166,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(footage_routes())
         .merge(sink_routes())
         .merge(account_routes())
+        .merge(upkeep_routes())
         .routes(routes!(socket::open))
         .merge(live_routes())
         .routes(routes!(system::metrics))
@@ -168,6 +183,10 @@ fn live_routes() -> OpenApiRouter<App> {
         .routes(routes!(live::live))
         .routes(routes!(live::snapshot))
         .routes(routes!(mse::open))
+        .routes(routes!(whep::open))
+        .routes(routes!(whep::close))
+        .routes(routes!(whip::open))
+        .routes(routes!(whip::close))
 }
 
 fn camera_routes() -> OpenApiRouter<App> {
@@ -229,6 +248,18 @@ fn account_routes() -> OpenApiRouter<App> {
         .routes(routes!(users::audit))
 }
 
+fn upkeep_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(probe::probe))
+        .routes(routes!(discover::discover))
+        .routes(routes!(models::list))
+        .routes(routes!(models::pull))
+        .routes(routes!(models::bench))
+        .routes(routes!(logs::list))
+        .routes(routes!(config::show))
+        .routes(routes!(config::check))
+}
+
 fn sink_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(publications::list))
@@ -285,6 +316,7 @@ impl DialectPage {
 /// All ports of a configuration, listened on. Nobody is answered before [`serve`].
 pub struct Ports {
     http: Port,
+    webrtc: Option<rtc::Socket>,
     chrysalis: Option<Port>,
     /// With whether a camera's name that there is not is a mistake.
     grpc: Option<(Port, bool)>,
@@ -293,6 +325,7 @@ pub struct Ports {
     data_dir: PathBuf,
     /// What the first administrator is made with, and its address; none without accounts.
     link: Option<(SetupLink, String)>,
+    journal: Journal,
 }
 
 impl Ports {
@@ -303,6 +336,10 @@ impl Ports {
     /// everybody; when certificates can't be used. The text says what to do.
     pub async fn open(config: &Config) -> Result<Self, ServeError> {
         let http = Port::open("http", &config.http, config, Protocol::Http1).await?;
+        let webrtc = match &config.webrtc {
+            Some(webrtc) => rtc::Socket::open(webrtc, http.address()).await?,
+            None => None,
+        };
         let chrysalis = match &config.chrysalis {
             Some(listener) => {
                 Some(Port::open("chrysalis", listener, config, Protocol::Http1).await?)
@@ -326,7 +363,8 @@ impl Ports {
             }
             None => None,
         };
-        Ok(Self { http, grpc, chrysalis, pages, conf, data_dir, link })
+        let journal = Journal::default();
+        Ok(Self { http, webrtc, grpc, chrysalis, pages, conf, data_dir, link, journal })
     }
 
     /// The address with which the first administrator is made, once and for half an hour. It is
@@ -339,6 +377,12 @@ impl Ports {
     #[must_use]
     pub fn with_conf(self, conf: Conf) -> Self {
         Self { conf, ..self }
+    }
+
+    /// The same, with what the log holds, for those who may read it.
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal, ..self }
     }
 
     /// The one for programs that were written for video-edge-ai-proxy.
@@ -370,7 +414,8 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let (end_streams, ending) = watch::channel(false);
     let ending = Ending::new(ending);
     let config = handle.config_file();
-    let Ports { http, grpc, chrysalis: chrysalis_port, pages, conf, data_dir, link } = ports;
+    let Ports { http, webrtc, grpc, chrysalis: chrysalis_port, pages, conf, data_dir, link, journal } =
+        ports;
     let (users, noting) = match open_accounts(&handle, &config, link, &ending).await {
         Ok(opened) => opened.unzip(),
         Err(error) => {
@@ -380,12 +425,17 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         }
     };
     let access = Arc::new(Access::new(&config.tokens, users.clone()));
+    let webrtc = webrtc.and_then(|socket| Webrtc::start(socket, &handle, ending.clone()));
     let app = App {
         accounts: users,
         handle: handle.clone(),
         ending: ending.clone(),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
         films: Viewers::new(MAX_FILMS, handle.viewer_metrics("film")),
+        journal,
+        probes: Arc::new(Semaphore::new(MAX_PROBES)),
+        search: Arc::new(Semaphore::new(1)),
+        webrtc: webrtc.clone(),
         openapi: openapi().into(),
     };
     let (sockets, films) = (Arc::clone(&app.sockets), app.films.clone());
@@ -433,9 +483,12 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     let all_ended = async {
         drop(sockets.acquire_many(MAX_SOCKETS).await);
         films.all_gone().await;
+        if let Some(webrtc) = &webrtc {
+            webrtc.viewers.all_gone().await;
+        }
     };
     if timeout(GRACE, all_ended).await.is_err() {
-        tracing::info!("some WebSockets did not end in time and are cut");
+        tracing::info!("some viewers did not end in time and are cut");
     }
     if let Some(Err(error)) = OptionFuture::from(noting).await {
         tracing::error!(%error, "writing the audit log panicked");

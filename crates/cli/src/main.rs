@@ -13,7 +13,10 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use omma_api::Journal;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 /// Turns cameras into events: detects, tracks and counts people and things in live and
 /// recorded video.
@@ -53,6 +56,8 @@ enum Command {
     Sim(cmd::sim::Args),
     /// Watch a camera for some seconds: what it sends, and what to change
     Probe(cmd::probe::Args),
+    /// Look for cameras in the network: ONVIF devices, and what answers RTSP
+    Discover(cmd::discover::Args),
     /// Measure what this machine can do
     Bench(cmd::bench::Args),
     /// Check a configuration file
@@ -66,10 +71,16 @@ fn main() -> ExitCode {
         Command::Run(_) => "info",
         _ => "warn",
     };
-    log_to_stderr(cli.log.as_deref().unwrap_or(default));
+    // What serves shows its log to those who may read it.
+    let journal = match &cli.command {
+        Command::Demo(_) | Command::Run(_) => Some(Journal::default()),
+        _ => None,
+    };
+    log_to_stderr(cli.log.as_deref(), default, journal.clone());
+    let journal = journal.unwrap_or_default();
     let outcome = match cli.command {
-        Command::Demo(args) => cmd::demo::run(&args),
-        Command::Run(args) => cmd::run::run(&args),
+        Command::Demo(args) => cmd::demo::run(&args, journal),
+        Command::Run(args) => cmd::run::run(&args, journal),
         Command::Top(args) => cmd::top::run(&args),
         Command::Recordings(args) => cmd::recordings::run(&args),
         Command::Events(args) => cmd::events::run(&args),
@@ -80,6 +91,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => cmd::eval::run(&args),
         Command::Sim(args) => cmd::sim::run(&args),
         Command::Probe(args) => cmd::probe::run(&args),
+        Command::Discover(args) => cmd::discover::run(&args),
         Command::Bench(args) => cmd::bench::run(&args),
         Command::Config(args) => cmd::config::run(&args),
     };
@@ -104,14 +116,20 @@ fn say_nothing_to_a_closed_pipe() {
     }));
 }
 
-fn log_to_stderr(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        eprintln!("warning: `{filter}` is no log filter ({error}); logging warnings");
-        EnvFilter::new("warn")
-    });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Logs what `wanted` says, or where it says nothing, what is `usual`. The journal keeps at least
+/// what is usual for a server: nobody can ask for it afterwards.
+fn log_to_stderr(wanted: Option<&str>, usual: &str, journal: Option<Journal>) {
+    let filter = |usual: &str| {
+        let filter = wanted.unwrap_or(usual);
+        EnvFilter::try_new(filter).unwrap_or_else(|error| {
+            eprintln!("warning: `{filter}` is no log filter ({error}); logging warnings");
+            EnvFilter::new("warn")
+        })
+    };
+    let stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_filter(filter(usual));
+    let journal = journal.map(|journal| journal.with_filter(filter("info")));
+    tracing_subscriber::registry().with(stderr).with(journal).init();
 }

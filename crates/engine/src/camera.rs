@@ -19,6 +19,7 @@ use crate::input::Relayed;
 use crate::live::{Feed, LiveView};
 use crate::pass_through::{PassThrough, PassThroughStatus};
 use crate::record::{Library, Recorder, RecordingStatus};
+use crate::sent::PacketSender;
 use crate::shared::{Shared, random_seed};
 use crate::status::{CameraState, CameraStatus, FrameCounts, Message, Totals, ViewOptions};
 use crate::stream::{Role, Stream};
@@ -473,6 +474,13 @@ impl Camera {
     /// Packets from now on.
     pub(crate) fn packets(&self, preroll: Preroll) -> Result<PacketFeed, EngineError> {
         Ok(PacketFeed::new(self.main()?, preroll, Instant::now()))
+    }
+
+    /// A way to send its packets.
+    pub(crate) fn sender(&self) -> Result<PacketSender, EngineError> {
+        let inlet = self.main()?.inlet.as_ref();
+        let inlet = inlet.ok_or_else(|| EngineError::NotSent { camera: self.id.to_string() })?;
+        Ok(inlet.open())
     }
 
     /// Decoded pictures from now on.

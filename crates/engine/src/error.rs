@@ -84,6 +84,12 @@ pub enum EngineError {
         /// The name.
         name: String,
     },
+    /// Somebody else was quicker.
+    #[error("camera `{name}` was changed meanwhile; read its settings again, and change those")]
+    Changed {
+        /// The name.
+        name: String,
+    },
     /// Cameras can't be changed in one of several processes that share them.
     #[error(
         "camera `{camera}` is shared by several processes, which would not know of the change; \
@@ -96,6 +102,15 @@ pub enum EngineError {
     /// A camera's stream can't be passed on.
     #[error("camera `{camera}` has no address to pass its stream on to; set `pass_through.url`")]
     NoPassThrough {
+        /// The camera.
+        camera: String,
+    },
+    /// A camera is fetched by Omma itself.
+    #[error(
+        "camera `{camera}` is fetched from its address; only one whose address is `whip://` takes \
+         what somebody sends"
+    )]
+    NotSent {
         /// The camera.
         camera: String,
     },
@@ -182,8 +197,11 @@ impl EngineError {
                 ErrorKind::Invalid
             }
             Self::Exists { .. } | Self::Shared { .. } | Self::CountedLive { .. } => ErrorKind::Busy,
+            Self::Changed { .. } => ErrorKind::Conflict,
             Self::NoTracks | Self::Span { .. } => ErrorKind::Invalid,
-            Self::NoPassThrough { .. } | Self::LiveOnly { .. } => ErrorKind::Invalid,
+            Self::NoPassThrough { .. } | Self::LiveOnly { .. } | Self::NotSent { .. } => {
+                ErrorKind::Invalid
+            }
             Self::Config(error) => error.kind(),
             Self::Rule { source, .. } => source.kind(),
             Self::NoFrames { .. } => ErrorKind::Corrupt,

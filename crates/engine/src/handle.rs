@@ -12,13 +12,16 @@ use tokio::sync::broadcast;
 use crate::annotations::Annotations;
 use crate::camera::Camera;
 use crate::cluster::NodeStatus;
-use crate::config::{CameraConfig, PassThroughConfig, Rate};
+use crate::config::{
+    self, CameraConfig, PassThroughConfig, Rate, Remark, ShownValue, Verdict, process_environment,
+};
 use crate::feed::{HistoryFeed, PacketFeed, PictureFeed, Preroll};
 use crate::live::LiveView;
 use crate::overlay::Overlay;
 use crate::pass_through::PassThroughStatus;
 use crate::publish::{PageView, PublicationStatus};
 use crate::record::{RecordingStatus, Recordings};
+use crate::sent::PacketSender;
 use crate::shared::Shared;
 use crate::sinks::SinkStatus;
 use crate::status::{CameraStatus, JpegFrame, Message, Totals, ViewOptions};
@@ -98,6 +101,15 @@ impl Handle {
     /// No camera has this name, or it is paused.
     pub fn packets(&self, id: &CameraId, preroll: Preroll) -> Result<PacketFeed, EngineError> {
         self.known(id)?.packets(preroll)
+    }
+
+    /// A way to send the packets of a camera whose address is `whip://`. Whoever sent before is
+    /// cut off.
+    ///
+    /// # Errors
+    /// No camera has this name, it is paused, or it is fetched from an address.
+    pub fn sender(&self, id: &CameraId) -> Result<PacketSender, EngineError> {
+        self.known(id)?.sender()
     }
 
     /// A camera's decoded pictures from now on. While the feed lives, the camera decodes.
@@ -255,7 +267,22 @@ impl Handle {
     /// # Errors
     /// A setting is wrong, or the store can't keep it.
     pub async fn put_camera(&self, id: &CameraId, settings: &str) -> Result<(), EngineError> {
+        self.put_camera_if(id, settings, |_before| true).await
+    }
+
+    /// The same, but only where what holds before (as [`Self::camera_settings`] shows it; none
+    /// where there is no such camera) is as `expected`. Nobody changes it in between.
+    ///
+    /// # Errors
+    /// As [`Self::put_camera`], and where it is not as expected.
+    pub async fn put_camera_if(
+        &self,
+        id: &CameraId,
+        settings: &str,
+        expected: impl FnOnce(Option<&serde_json::Value>) -> bool,
+    ) -> Result<(), EngineError> {
         let mut overlay = self.shared.overlay.lock().await;
+        check_unchanged(&overlay, id, expected)?;
         self.put(&mut overlay, id, settings).await
     }
 
@@ -294,8 +321,21 @@ impl Handle {
     /// # Errors
     /// No camera has this name, or the store can't keep it.
     pub async fn remove_camera(&self, id: &CameraId) -> Result<(), EngineError> {
+        self.remove_camera_if(id, |_before| true).await
+    }
+
+    /// The same, but only where its settings are as `expected`; see [`Self::put_camera_if`].
+    ///
+    /// # Errors
+    /// As [`Self::remove_camera`], and where they are not as expected.
+    pub async fn remove_camera_if(
+        &self,
+        id: &CameraId,
+        expected: impl FnOnce(Option<&serde_json::Value>) -> bool,
+    ) -> Result<(), EngineError> {
         let mut overlay = self.shared.overlay.lock().await;
         self.check_known(&overlay, id)?;
+        check_unchanged(&overlay, id, expected)?;
         let change = CameraChange {
             camera: id.clone(),
             settings: None,
@@ -437,9 +477,70 @@ impl Handle {
         overlay.config.camera(id).map(|camera| camera.to_json(true))
     }
 
+    /// A camera's settings that came over an API, checked, with the secrets of the camera
+    /// `like` in place of `***`. Nothing is kept.
+    ///
+    /// # Errors
+    /// A setting is wrong.
+    pub async fn check_camera(
+        &self,
+        id: &CameraId,
+        settings: &str,
+        like: Option<&CameraId>,
+    ) -> Result<CameraConfig, EngineError> {
+        let overlay = self.shared.overlay.lock().await;
+        let settings = match like {
+            Some(like) => overlay.with_secrets(like, settings),
+            None => settings.to_owned(),
+        };
+        Ok(overlay.file.parse_camera(id.as_str(), &settings)?)
+    }
+
     /// What runs: the configuration file, and over it what was changed at run time.
     pub async fn config(&self) -> Config {
         self.shared.overlay.lock().await.config.clone()
+    }
+
+    /// What runs, for people: in the form of the file, and each value with where it comes from.
+    /// Secrets are `***`.
+    ///
+    /// # Errors
+    /// It can't be written down, which is a mistake of ours.
+    pub async fn config_shown(&self) -> Result<(String, Vec<ShownValue>), EngineError> {
+        let overlay = self.shared.overlay.lock().await;
+        let changes: Vec<CameraChange> = overlay.changes.values().cloned().collect();
+        let from = overlay.file.origin.name();
+        let text = crate::config::written(&overlay.config, &overlay.file, &changes, from)?;
+        let values = config::origin::values(&overlay.config, &overlay.file, &overlay.changes);
+        Ok((text, values))
+    }
+
+    /// Looks at the text of a configuration that somebody wants to use in place of the file's.
+    /// Nothing is changed.
+    pub async fn check_config(&self, text: String) -> Verdict {
+        let (file, changes) = {
+            let overlay = self.shared.overlay.lock().await;
+            (overlay.file.clone(), overlay.changes.clone())
+        };
+        let shared = Arc::clone(&self.shared);
+        let looking = tokio::task::spawn_blocking(move || {
+            let running = config::check::Running { file: &file, changes: &changes };
+            let mut verdict = config::check::check(&text, &process_environment, &running);
+            let missing = verdict
+                .config
+                .iter()
+                .flat_map(|config| crate::catalog::missing(shared.pool.models(), config));
+            let missing: Vec<Remark> = missing.collect();
+            verdict.warnings.extend(missing);
+            verdict
+        });
+        looking.await.unwrap_or_else(|_panicked| Verdict {
+            problems: vec![Remark {
+                message: "looking at it panicked; see the log".to_owned(),
+                ..Remark::default()
+            }],
+            ..Verdict::default()
+        })
     }
 
     fn check_known(&self, overlay: &Overlay, id: &CameraId) -> Result<(), EngineError> {
@@ -455,6 +556,16 @@ impl Handle {
             known: self.shared.cameras().iter().map(|c| c.id.to_string()).collect(),
         })
     }
+}
+
+/// Refuses a change to what somebody else has changed meanwhile.
+fn check_unchanged(
+    overlay: &Overlay,
+    id: &CameraId,
+    expected: impl FnOnce(Option<&serde_json::Value>) -> bool,
+) -> Result<(), EngineError> {
+    let now = overlay.config.camera(id).map(|camera| camera.to_json(true));
+    if expected(now.as_ref()) { Ok(()) } else { Err(EngineError::Changed { name: id.to_string() }) }
 }
 
 /// What was changed of a camera so far.

@@ -14,10 +14,12 @@ pub mod annotations;
 mod backoff;
 mod bus;
 mod camera;
+mod catalog;
 pub mod cluster;
 pub mod config;
 mod demand;
 mod derive;
+pub mod discover;
 mod error;
 mod feed;
 mod forgetting;
@@ -30,12 +32,14 @@ mod pacer;
 mod pass_through;
 mod pipeline;
 mod pool;
+mod probe;
 mod publish;
 mod record;
 mod redacted;
 mod remote;
 mod scene;
 mod schedule;
+mod sent;
 mod shared;
 pub mod sinks;
 mod snapshot;
@@ -49,6 +53,7 @@ pub mod tracks;
 mod waiting;
 mod writer;
 
+pub use catalog::{CatalogError, ModelState, ModelStatus};
 pub use config::{CameraConfig, Config, ConfigError};
 pub use error::EngineError;
 pub use feed::{HistoryFeed, PacketFeed, Parcel, PictureFeed, Preroll, Waited};
@@ -58,12 +63,14 @@ pub use models::Models;
 pub use overlay::overlaid;
 pub use pass_through::{PassThroughState, PassThroughStatus};
 pub use pipeline::{Pipeline, SavedError};
+pub use probe::{Probe, probe};
 pub use publish::{PageView, PublicationState, PublicationStatus};
 pub use record::{
     CheckReport, Finding, Footage, FootageError, FootageList, FootageRange, FootageReader,
     RecordingStatus, Recordings, Timeline, Trouble,
 };
 pub use redacted::{RedactedFilm, RedactionError};
+pub use sent::PacketSender;
 pub use snapshot::jpeg;
 pub use status::{
     CameraState, CameraStatus, DetectorStatus, FrameCounts, JpegFrame, LineTotals, Message,

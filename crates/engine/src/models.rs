@@ -7,21 +7,31 @@ use std::sync::{Arc, OnceLock};
 use omma_infer::{EngineOptions, InferError, Model, Registry};
 use parking_lot::Mutex;
 
+use crate::catalog::Pulls;
 use crate::config::ModelConfig;
 
 type Loaded = Result<Arc<Model>, Arc<InferError>>;
 
 /// Loads models on first use and keeps them.
 pub struct Models {
-    registry: Registry,
-    library_dirs: Vec<PathBuf>,
+    pub(crate) registry: Registry,
+    pub(crate) library_dirs: Vec<PathBuf>,
+    pub(crate) pulls: Pulls,
+    /// Held while a model is timed.
+    pub(crate) timing: Mutex<()>,
     cells: Mutex<HashMap<ModelConfig, Arc<OnceLock<Loaded>>>>,
 }
 
 impl Models {
     /// Models are found by `registry`, ONNX Runtime's library also in `library_dirs`.
     pub fn new(registry: Registry, library_dirs: Vec<PathBuf>) -> Self {
-        Self { registry, library_dirs, cells: Mutex::new(HashMap::new()) }
+        Self {
+            registry,
+            library_dirs,
+            pulls: Pulls::default(),
+            timing: Mutex::new(()),
+            cells: Mutex::new(HashMap::new()),
+        }
     }
 
     /// The model, loaded now if it was not before. Blocks while it is being loaded; threads
@@ -32,6 +42,12 @@ impl Models {
     pub fn get(&self, config: &ModelConfig) -> Loaded {
         let cell = Arc::clone(self.cells.lock().entry(config.clone()).or_default());
         cell.get_or_init(|| self.load(config).map_err(Arc::new)).clone()
+    }
+
+    /// Why a model could not be loaded; none where it could, or was not wanted yet.
+    pub(crate) fn failure(&self, config: &ModelConfig) -> Option<String> {
+        let cell = self.cells.lock().get(config).cloned()?;
+        cell.get()?.as_ref().err().map(ToString::to_string)
     }
 
     /// Models that could not be loaded are tried again on next use.

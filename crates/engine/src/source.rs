@@ -6,13 +6,13 @@ use metrics::Counter;
 use omma_imaging::YuvImage;
 use omma_media::{PictureProducer, SourceSpec};
 use omma_sim::{Street, StreetConfig};
-use omma_types::Size;
+use omma_types::{Clock as _, Size, SystemClock};
 use tokio::runtime::Handle;
 
 use crate::config::CameraConfig;
 use crate::derive::Derived;
 use crate::error::EngineError;
-use crate::input;
+use crate::{input, sent};
 
 /// The source behind a camera's `url`, or behind its `detect_url`. What comes over a bus is
 /// received on `runtime`, and `left_out` counts what of it is not used.
@@ -43,6 +43,10 @@ pub(crate) fn resolve(
 pub(crate) fn check(camera: &str, url: &str) -> Result<(), EngineError> {
     if input::is_on_a_bus(url) {
         Ok(input::check(camera, url)?)
+    } else if sent::is_sent(url) {
+        // It is a whole camera or none: nobody sends a stream for the detector alone.
+        let reason = format!("`{url}` can only be a camera's `url`");
+        Err(EngineError::Source { camera: camera.to_owned(), reason })
     } else {
         parse(camera, url).map(drop)
     }
@@ -54,15 +58,17 @@ pub(crate) fn check(camera: &str, url: &str) -> Result<(), EngineError> {
 /// # Errors
 /// It can't.
 pub(crate) fn check_main(camera: &str, url: &str) -> Result<(), EngineError> {
+    let wrong = |reason| EngineError::Source { camera: camera.to_owned(), reason };
+    if sent::is_sent(url) {
+        return sent::check(url).map_err(wrong);
+    }
     match Derived::of(url) {
-        Some(derived) => derived
-            .map(drop)
-            .map_err(|reason| EngineError::Source { camera: camera.to_owned(), reason }),
+        Some(derived) => derived.map(drop).map_err(wrong),
         None => check(camera, url),
     }
 }
 
-fn parse(camera: &str, url: &str) -> Result<SourceSpec, EngineError> {
+pub(crate) fn parse(camera: &str, url: &str) -> Result<SourceSpec, EngineError> {
     let wrong = |reason: String| EngineError::Source { camera: camera.to_owned(), reason };
     if Derived::of(url).is_some() {
         return Err(wrong(format!("`{url}` can only be a camera's `url`")));
@@ -90,6 +96,11 @@ impl PictureProducer for StreetCamera {
     }
 
     fn render(&mut self, into: &mut YuvImage) {
+        // Taken now: painting is part of this camera's delay.
+        let now = SystemClock.wall().as_millis();
         self.0.next(into);
+        if self.0.config().stamp {
+            omma_sim::stamp(into, now);
+        }
     }
 }

@@ -11,6 +11,7 @@
 
 mod av;
 mod boxes;
+mod byte_stream;
 mod decoder;
 mod encoder;
 mod error;
@@ -19,6 +20,7 @@ mod hardware;
 mod jpeg;
 mod live_encoder;
 mod packet;
+mod parameter_sets;
 mod pusher;
 mod ring;
 mod source;
@@ -29,6 +31,7 @@ mod timing;
 mod writer;
 
 pub use boxes::{Fragment, FragmentHeader, FragmentPart, FragmentReader, FragmentTrack, TrackKind};
+pub use byte_stream::ByteStream;
 pub use decoder::{Decoder, DecoderOptions, DecoderStats, Picture, PictureKind, Skip};
 pub use error::MediaError;
 pub use fragment::FragmentMuxer;
@@ -36,6 +39,7 @@ pub use hardware::{Hardware, HardwareUse};
 pub use jpeg::JpegDecoder;
 pub use live_encoder::{LiveEncoder, LiveOptions, Taken};
 pub use packet::{AudioInfo, Medium, Packet, StreamInfo};
+pub use parameter_sets::ParameterSets;
 pub use pusher::Pusher;
 pub use ring::GopRing;
 pub use source::{PacketFactory, PacketProducer, RelayedPacket, Source, probe};

@@ -36,6 +36,8 @@ pub struct Survey {
     pub clock: WallSource,
     /// Why it ended early.
     pub broke_off: Option<String>,
+    /// The first keyframe.
+    pub keyframe: Option<Packet>,
     /// What to change, one sentence each.
     pub advice: Vec<String>,
 }
@@ -60,13 +62,14 @@ pub fn survey(spec: &SourceSpec, duration: Duration, stop: &Stop) -> Result<Surv
     let spec = spec.clone().with_audio(true).paced(false);
     let mut source = Source::open(&spec, stop)?;
     let mut seen = Seen::new(!spec.is_file());
-    let mut first_picture = None;
+    let (mut first_picture, mut keyframe) = (None, None);
     let mut broke_off = None;
     loop {
         match source.read() {
             Ok(Some(packet)) => {
                 if packet.keyframe && first_picture.is_none() {
                     first_picture = Some(Instant::now());
+                    keyframe = Some(packet.clone());
                 }
                 seen.take(&packet);
             }
@@ -94,6 +97,7 @@ pub fn survey(spec: &SourceSpec, duration: Duration, stop: &Stop) -> Result<Surv
     };
     let mut survey = seen.summarize(source.info(), first_picture - started, broke_off);
     survey.advice = advice(&survey);
+    survey.keyframe = keyframe;
     Ok(survey)
 }
 
@@ -189,6 +193,7 @@ impl Seen {
             sound_bit_rate: (self.sound_bytes > 0).then(|| rate(self.sound_bytes)),
             clock: self.clock,
             broke_off,
+            keyframe: None,
             advice: Vec::new(),
         }
     }

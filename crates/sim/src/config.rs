@@ -25,6 +25,8 @@ pub struct StreetConfig {
     pub light: f32,
     /// Whether the picture's time and number are written into its corner.
     pub clock: bool,
+    /// Whether the time of day is to be put into the picture for programs; see [`crate::stamp`].
+    pub stamp: bool,
 }
 
 impl Default for StreetConfig {
@@ -38,6 +40,7 @@ impl Default for StreetConfig {
             noise: 1.5,
             light: 0.02,
             clock: false,
+            stamp: false,
         }
     }
 }
@@ -118,6 +121,10 @@ impl StreetConfig {
                 self.clock = number("clock", value, "true or false", |_| true)?;
                 "clock"
             }
+            "stamp" => {
+                self.stamp = number("stamp", value, "true or false", |_| true)?;
+                "stamp"
+            }
             _ => return Err(SimError::UnknownKey { key: key.chars().take(40).collect() }),
         })
     }
@@ -155,8 +162,8 @@ mod tests {
 
     #[test]
     fn a_full_address_is_read() {
-        let url =
-            "sim:street?people=9&cars=0&seed=7&size=640x360&fps=12.5&noise=0&light=0.1&clock=true";
+        let url = "sim:street?people=9&cars=0&seed=7&size=640x360&fps=12.5&noise=0&light=0.1&clock=true\
+             &stamp=true";
         let wanted = StreetConfig {
             people: 9,
             cars: 0,
@@ -166,6 +173,7 @@ mod tests {
             noise: 0.0,
             light: 0.1,
             clock: true,
+            stamp: true,
         };
         assert_eq!(StreetConfig::from_url(url), Ok(wanted));
         assert_eq!(StreetConfig::from_url("sim:street"), Ok(StreetConfig::default()));
@@ -187,6 +195,7 @@ mod tests {
             ("sim:street?fps=NaN", "`NaN`"),
             ("sim:street?noise=inf", "`inf`"),
             ("sim:street?clock=1", "true or false"),
+            ("sim:street?stamp=yes", "true or false"),
             ("sim:street?people=1&people=2", "twice"),
         ] {
             let error = StreetConfig::from_url(url).unwrap_err();

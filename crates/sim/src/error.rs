@@ -15,7 +15,8 @@ pub enum SimError {
     },
     /// There is no such option.
     #[error(
-        "sim:street has no option `{key}`: it knows people, cars, seed, size, fps, noise, light, clock"
+        "sim:street has no option `{key}`: it knows people, cars, seed, size, fps, noise, light, clock, \
+         stamp"
     )]
     UnknownKey {
         /// The option's name as given.

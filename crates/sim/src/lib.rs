@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod figure;
 mod random;
+mod stamp;
 mod street;
 mod trip;
 mod truth;
@@ -18,5 +19,6 @@ mod view;
 
 pub use config::StreetConfig;
 pub use error::SimError;
+pub use stamp::stamp;
 pub use street::Street;
 pub use truth::{Truth, TruthObject, crossings};

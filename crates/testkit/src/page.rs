@@ -22,7 +22,8 @@ pub struct Page {
 
 impl Browser {
     /// Opens the page at `address`. `dir` gets the profile. Video may play without a click,
-    /// and WebRTC may use the loopback interface.
+    /// WebRTC may use the loopback interface, and there is a camera: the browser's own, whose
+    /// picture moves.
     ///
     /// # Panics
     /// When the browser does not start.
@@ -34,6 +35,7 @@ impl Browser {
             .args(["--disable-component-update", "--disable-dev-shm-usage"])
             .args(["--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0"])
             .args(["--allow-loopback-in-peer-connection", "--remote-allow-origins=*"])
+            .args(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
             .arg(format!("--user-data-dir={}", profile.display()))
             .arg("about:blank")
             .current_dir(dir)

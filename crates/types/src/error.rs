@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Denied,
     /// Something else holds it: a port, a file, a device.
     Busy,
+    /// Somebody has changed it meanwhile.
+    Conflict,
     /// The disk or a bounded queue is full.
     Full,
     /// A mistake in Omma itself.
@@ -32,7 +34,7 @@ impl ErrorKind {
             Self::Unreachable | Self::Timeout | Self::Busy | Self::Full | Self::NotFound => true,
             // A camera can be given the right password, or finish booting, at any time.
             Self::Denied | Self::Corrupt => true,
-            Self::Invalid | Self::Unsupported | Self::Internal => false,
+            Self::Invalid | Self::Unsupported | Self::Conflict | Self::Internal => false,
         }
     }
 
@@ -47,6 +49,7 @@ impl ErrorKind {
             Self::Timeout => "timeout",
             Self::Denied => "denied",
             Self::Busy => "busy",
+            Self::Conflict => "conflict",
             Self::Full => "full",
             Self::Internal => "internal",
         }

@@ -5,6 +5,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { createContext, use, useEffect, useRef, useState, type ReactNode } from 'react';
 import type { OmmaEvent } from './client';
 import { forgetWays } from '../video/offers';
+import { useSession } from './session';
 import { listen, type LinkState } from './socket';
 
 export interface Link {
@@ -22,6 +23,7 @@ const HearContext = createContext<(hear: Hear) => () => void>(() => () => undefi
 
 export function LinkProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
+  const { ended } = useSession();
   const [link, setLink] = useState<Link>({ state: 'connecting', known: false });
   const hearers = useRef(new Set<Hear>());
   const subscribe = useRef((hear: Hear) => {
@@ -32,6 +34,8 @@ export function LinkProvider({ children }: { children: ReactNode }) {
   });
 
   useEffect(() => {
+    // Nobody is let in until somebody has logged in again.
+    if (ended) return undefined;
     let wasAway = false;
     return listen(
       '/api/v1/ws?kinds=event',
@@ -53,7 +57,7 @@ export function LinkProvider({ children }: { children: ReactNode }) {
         if (state !== 'connecting') wasAway = state === 'away';
       },
     );
-  }, [client]);
+  }, [client, ended]);
 
   return (
     <LinkContext value={link}>

@@ -2,7 +2,7 @@
 // that a change can make all of it stale at once.
 
 import { keepPreviousData, queryOptions, type QueryClient } from '@tanstack/react-query';
-import { api, ApiError, ask, fetchRaw, type CameraSettings } from './client';
+import { api, ApiError, ask, askWhole, fetchRaw, type CameraSettings } from './client';
 
 /** States and counts change all the time. */
 const LIVELY = 2000;
@@ -25,8 +25,10 @@ export const cameraQuery = (name: string) => queryOptions({
 
 export const settingsQuery = (name: string) => queryOptions({
   queryKey: ['settings', name],
-  queryFn: ({ signal }) => ask(api.GET('/api/v1/cameras/{name}/settings', { params: camera(name), signal })),
+  queryFn: ({ signal }) => readSettings(name, signal),
   staleTime: 0,
+  // Settings that are equal may be of another version; the newest is what counts.
+  structuralSharing: false,
 });
 
 export interface CountsAsked {
@@ -155,21 +157,30 @@ export class Conflict extends Error {
   }
 }
 
+/** Which version of a camera's settings was read; it stays with what was read. */
+const versions = new WeakMap<CameraSettings, string>();
+
+/** A camera's settings as they are now. What is made of them can be saved with `saveSettings`. */
+export async function readSettings(name: string, signal?: AbortSignal): Promise<CameraSettings> {
+  const { data, response } = await askWhole(api.GET('/api/v1/cameras/{name}/settings', { params: camera(name), signal }));
+  const version = response.headers.get('ETag');
+  if (version !== null) versions.set(data, version);
+  return data;
+}
+
 /**
- * Saves settings, if they are still what the editing began with: the API replaces all settings at
- * once, and whoever saves last would undo what others did.
+ * Saves settings, if they are still what the editing began with, as `readSettings` gave it: the API
+ * replaces all settings at once, and whoever saves last would undo what others did.
  */
-export async function saveSettings(
-  name: string,
-  base: CameraSettings | undefined,
-  settings: CameraSettings,
-  same: (a: unknown, b: unknown) => boolean,
-): Promise<void> {
-  if (base) {
-    const now = await ask(api.GET('/api/v1/cameras/{name}/settings', { params: camera(name) }));
-    if (!same(now, base)) throw new Conflict(now);
+export async function saveSettings(name: string, base: CameraSettings, settings: CameraSettings): Promise<void> {
+  const version = versions.get(base);
+  const headers = version === undefined ? {} : { 'If-Match': version };
+  try {
+    await ask(api.PUT('/api/v1/cameras/{name}', { params: camera(name), body: settings, headers }));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 412) throw new Conflict(await readSettings(name));
+    throw error;
   }
-  await ask(api.PUT('/api/v1/cameras/{name}', { params: camera(name), body: settings }));
 }
 
 /** Asked again after a while where nobody answered; a refusal stays one. */

@@ -2,8 +2,8 @@
 
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, ask, type CameraSettings } from '../api/client';
-import { cameraChanged, Conflict, saveSettings } from '../api/queries';
+import type { CameraSettings } from '../api/client';
+import { cameraChanged, Conflict, readSettings, saveSettings } from '../api/queries';
 import { useTexts } from '../i18n';
 import type { Point } from '../lib/geometry';
 import { done, failed } from '../ui/notify';
@@ -44,7 +44,7 @@ export function useEditor(camera: string) {
   const open = async () => {
     setFresh([]);
     try {
-      start(await ask(api.GET('/api/v1/cameras/{name}/settings', { params: { path: { name: camera } } })));
+      start(await readSettings(camera));
     } catch (error) {
       failed(t('editor.failed'), error);
     }
@@ -76,13 +76,13 @@ export function useEditor(camera: string) {
     change(add(editing.past.now, kind, points), false);
   };
 
-  const put = async (base: CameraSettings | undefined, from: CameraSettings) => {
+  const put = async (base: CameraSettings, from: CameraSettings) => {
     if (!editing) return;
     const draft = editing.past.now;
     setSaving(true);
     try {
       const settings = { ...from, lines: draft.lines, zones: draft.zones } as unknown as CameraSettings;
-      await saveSettings(camera, base, settings, same);
+      await saveSettings(camera, base, settings);
       await cameraChanged(client, camera);
       done(t('saved'));
       setFresh(added(editing.saved, draft));

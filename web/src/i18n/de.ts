@@ -1,9 +1,11 @@
 // Die Texte auf Deutsch; die Schlüssel sind die der englischen.
 
+import { adminDe } from './admin.de';
 import type { en } from './en';
 import { pastDe } from './past.de';
 
 export const de: Record<keyof typeof en, string> = {
+  ...adminDe,
   ...pastDe,
   'action.failed': '{name}: das ging nicht',
   'again': 'Nochmals versuchen',
@@ -51,7 +53,6 @@ export const de: Record<keyof typeof en, string> = {
   'compare.before': 'Zeit davor',
   'compare.none': 'Nichts',
   'compare.week': 'Eine Woche früher',
-  'conflict.form': 'Jemand anders hat inzwischen andere Einstellungen gespeichert. Schließen und neu öffnen, um sie zu sehen.',
   'conflict.overwrite': 'Meine speichern',
   'conflict.text': 'Seit Sie begonnen haben, hat jemand anders für diese Kamera andere Einstellungen gespeichert. Noch ist nichts gespeichert.',
   'conflict.theirs': 'Deren übernehmen',

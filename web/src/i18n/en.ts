@@ -1,8 +1,10 @@
 // The texts in English. `state.…`, `kind.…`, `class.…` and `measure.…` are words of the API.
 
+import { adminEn } from './admin.en';
 import { pastEn } from './past.en';
 
 export const en = {
+  ...adminEn,
   ...pastEn,
   'action.failed': '{name}: that did not work',
   'again': 'Try again',
@@ -50,7 +52,6 @@ export const en = {
   'compare.before': 'The time before',
   'compare.none': 'Nothing',
   'compare.week': 'A week earlier',
-  'conflict.form': 'Somebody else has saved other settings since this form was opened. Close it and open it again to see them.',
   'conflict.overwrite': 'Save mine',
   'conflict.text': 'Since you began, somebody else has saved other settings for this camera. Nothing was saved yet.',
   'conflict.theirs': 'Take theirs',

@@ -37,7 +37,7 @@ export interface Texts {
   setLanguage: (language: Language) => void;
   t: (key: Key, values?: Values) => string;
   /** A word of the API, such as a state, in the user's language; itself where there is none. */
-  word: (group: 'state' | 'kind' | 'class' | 'measure', word: string) => string;
+  word: (group: 'state' | 'kind' | 'class' | 'measure' | 'role' | 'scope' | 'audit' | 'model' | 'level' | 'from', word: string) => string;
 }
 
 const TextsContext = createContext<Texts | undefined>(undefined);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { CameraSettings } from '../api/client';
-import { EMPTY, faults, fromForm, toForm } from './cameraForm';
+import { changed, EMPTY, faults, fromForm, merged, nameFrom, toForm } from './cameraForm';
 
 const settings: CameraSettings = {
   url: 'rtsp://u:***@h/1',
@@ -29,4 +29,20 @@ it('says what is wrong before it is sent', () => {
     name: 'name_letters', url: 'needed', before: 'duration', minScore: 'score', fps: 'fps',
   });
   expect(faults({ ...EMPTY, name: 'door', url: 'x', keep: '7d', fps: 'keyframes' })).toEqual({});
+});
+
+it('what two people have changed is put together, and where both did is told', () => {
+  const base = { ...EMPTY, url: 'a', fps: '5', classes: ['person'] };
+  const mine = { ...base, url: 'mine', fps: '6' };
+  const theirs = { ...base, url: 'theirs', classes: ['car'] };
+  expect(changed(base, theirs)).toEqual(['url', 'classes']);
+  expect(merged(base, mine, theirs)).toEqual({ values: { ...base, url: 'mine', fps: '6', classes: ['car'] }, both: ['url'] });
+  // The same change by both is none.
+  expect(merged(base, mine, { ...base, url: 'mine' }).both).toEqual([]);
+});
+
+it('devices give names that cameras may have', () => {
+  expect(nameFrom(' Front Door (2) ')).toBe('front-door-2');
+  expect(nameFrom('…')).toBe('');
+  expect(nameFrom(undefined)).toBe('');
 });

@@ -92,3 +92,22 @@ export function fromForm(values: FormValues, base: CameraSettings | undefined): 
   // What is drawn into the picture of a camera that detects nothing counts nothing, but stays.
   return settings;
 }
+
+const FIELDS = Object.keys(EMPTY) as (keyof FormValues)[];
+
+/** The fields in which two forms differ. */
+export function changed(a: FormValues, b: FormValues): (keyof FormValues)[] {
+  return FIELDS.filter((field) => field !== 'name' && JSON.stringify(a[field]) !== JSON.stringify(b[field]));
+}
+
+/** What two people have made of the same form: where only one has changed a field, that holds. */
+export function merged(base: FormValues, mine: FormValues, theirs: FormValues): { values: FormValues; both: (keyof FormValues)[] } {
+  const [byMe, byThem] = [new Set(changed(base, mine)), new Set(changed(base, theirs))];
+  const values: FormValues = { ...theirs, ...Object.fromEntries([...byMe].map((field) => [field, mine[field]])) };
+  return { values, both: changed(mine, theirs).filter((field) => byMe.has(field) && byThem.has(field)) };
+}
+
+/** A name for a camera, out of what a device calls itself. */
+export function nameFrom(title: string | undefined): string {
+  return (title ?? '').trim().toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 64);
+}

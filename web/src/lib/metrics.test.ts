@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseMetrics, sum, values } from './metrics';
+import { parseMetrics, quantile, sum, values } from './metrics';
 
 const TEXT = `# HELP a b
 # TYPE omma_frames_dropped_total counter
@@ -19,4 +19,15 @@ it('reads what Prometheus reads', () => {
   expect(samples[3]).toEqual({ name: 'omma_odd', labels: { camera: 'a"b\nc' }, value: 1500 });
   expect(sum(samples, 'omma_process_memory_bytes')).toBe(12345);
   expect(sum(samples, 'none')).toBe(0);
+});
+
+it('most lies below what the buckets say', () => {
+  const samples = parseMetrics([
+    't_bucket{le="0.1",stage="a",camera="x"} 5', 't_bucket{le="0.2",stage="a",camera="x"} 10', 't_bucket{le="+Inf",stage="a",camera="x"} 10',
+    't_bucket{le="0.1",stage="a",camera="y"} 5', 't_bucket{le="0.2",stage="a",camera="y"} 9', 't_bucket{le="+Inf",stage="a",camera="y"} 10',
+  ].join('\n'));
+  expect(quantile(samples, 't', 0.5, { stage: 'a' })).toBeCloseTo(0.1);
+  expect(quantile(samples, 't', 0.75, { stage: 'a', camera: 'x' })).toBeCloseTo(0.15);
+  expect(quantile(samples, 't', 0.99, { stage: 'a', camera: 'y' })).toBeUndefined();
+  expect(quantile(samples, 't', 0.5, { stage: 'b' })).toBeUndefined();
 });

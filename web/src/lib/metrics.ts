@@ -32,3 +32,25 @@ export function values(samples: readonly Sample[], name: string, label: string):
   const found = samples.filter((sample) => sample.name === name).map((sample) => sample.labels[label]);
   return [...new Set(found)].filter((value) => value !== undefined);
 }
+
+/**
+ * Below which value this part of all lay, from the buckets of a histogram: spread evenly within the
+ * bucket. None without buckets, or where it lies above the last bound.
+ */
+export function quantile(samples: readonly Sample[], name: string, part: number, labels: Record<string, string> = {}): number | undefined {
+  const buckets = samples.filter((sample) => sample.name === `${name}_bucket` && Object.entries(labels).every(([key, value]) => sample.labels[key] === value));
+  const counts = new Map<number, number>();
+  for (const { labels: { le = '' }, value } of buckets) {
+    const bound = le === '+Inf' ? Infinity : Number(le);
+    counts.set(bound, (counts.get(bound) ?? 0) + value);
+  }
+  const sorted = [...counts].sort(([a], [b]) => a - b);
+  const wanted = (sorted.at(-1)?.[1] ?? 0) * part;
+  if (wanted === 0) return undefined;
+  let [low, below] = [0, 0];
+  for (const [bound, count] of sorted) {
+    if (count >= wanted) return bound === Infinity ? undefined : low + (bound - low) * ((wanted - below) / (count - below));
+    [low, below] = [bound, count];
+  }
+  return undefined;
+}

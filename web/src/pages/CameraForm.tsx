@@ -1,41 +1,100 @@
-// Adding a camera and changing its settings. After adding, its first picture is shown, or why there
-// is none, while it can still be corrected.
+// Adding a camera and changing its settings. Before and after adding, its first picture is shown, or
+// why there is none, while it can still be corrected.
 
-import { Accordion, Alert, Autocomplete, Button, Group, Loader, Modal, Select, Stack, Switch, TagsInput, Text, TextInput } from '@mantine/core';
-import { useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Accordion, Alert, Autocomplete, Button, Group, Loader, Modal, Select, Stack, Switch, Table, TagsInput, Text, TextInput } from '@mantine/core';
+import { IconEye, IconRadar2 } from '@tabler/icons-react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, ask, type CameraSettings } from '../api/client';
-import { cameraChanged, cameraQuery, camerasQuery, Conflict, saveSettings, settingsQuery } from '../api/queries';
-import { same } from '../editor/draft';
-import { useTexts } from '../i18n';
-import { EMPTY, faults, fromForm, toForm, type FormValues } from '../lib/cameraForm';
+import { modelsQuery } from '../api/admin';
+import { api, ask, type CameraSettings, type Schemas } from '../api/client';
+import { cameraChanged, cameraQuery, Conflict, saveSettings, settingsQuery } from '../api/queries';
+import { useTexts, type Key } from '../i18n';
+import { changed, EMPTY, faults, fromForm, merged, nameFrom, toForm, type FormValues } from '../lib/cameraForm';
+import { useDoing } from '../ui/Dialog';
 import { done } from '../ui/notify';
 import { LinkButton } from '../ui/links';
 import { State } from '../ui/State';
 import { Failed, PageLoading } from '../ui/States';
 import { Video } from '../video/Video';
+import { Discovery } from './Discovery';
+import { ProbeResult } from './ProbeResult';
 
-/** Models that other cameras use; the API does not list them. */
+/** What a camera can be looked at with, by the names that the settings may say. */
 function useModels(): string[] {
-  const cameras = useQuery(camerasQuery);
-  const settings = useQueries({ queries: (cameras.data ?? []).slice(0, 64).map(({ name }) => ({ ...settingsQuery(name), staleTime: 60_000 })) });
-  return [...new Set(['motion', ...settings.flatMap(({ data }) => (data?.detect ? [data.detect.model] : []))])];
+  const models = useQuery(modelsQuery);
+  return [...new Set(['motion', ...(models.data ?? []).flatMap(({ name, names }) => [name, ...names])])];
 }
+
+/** Looks at an address, without anything being added or changed. */
+function useProbe() {
+  const { busy, error, run, setError } = useDoing();
+  const [result, setResult] = useState<Schemas['Probe']>();
+  const look = (values: FormValues, camera: string | undefined) => run(async () => {
+    setResult(undefined);
+    const { url: source, transport } = fromForm(values, undefined);
+    setResult(await ask(api.POST('/api/v1/probe', { body: { source, transport, seconds: 3, camera } })));
+  });
+  const forget = () => {
+    setResult(undefined);
+    setError(undefined);
+  };
+  return { busy, error, result, look, forget };
+}
+
+/** What somebody else has saved meanwhile, field by field, and what to do about it. */
+function Differences({ base, mine, theirs, take, keep, busy }: { base: FormValues; mine: FormValues; theirs: FormValues; take: () => void; keep: () => void; busy: boolean }) {
+  const { t } = useTexts();
+  const { both } = merged(base, mine, theirs);
+  const shown = changed(base, theirs);
+  const say = (value: FormValues[keyof FormValues]) => (typeof value === 'boolean' ? (value ? '✓' : '✗') : Array.isArray(value) ? value.join(', ') || '–' : value || '–');
+  return (
+    <Alert color="red" title={t('conflict.title')} role="alert" data-testid="conflict">
+      <Text size="sm" mb="xs">{t('conflict.fields')}</Text>
+      {shown.length === 0 ? <Text size="sm">{t('conflict.elsewhere')}</Text> : (
+        <Table fz="sm" verticalSpacing={2}>
+          <Table.Thead><Table.Tr><Table.Th>{t('config.key')}</Table.Th><Table.Th>{t('conflict.mine')}</Table.Th><Table.Th>{t('conflict.other')}</Table.Th></Table.Tr></Table.Thead>
+          <Table.Tbody>
+            {shown.map((field) => (
+              <Table.Tr key={field} fw={both.includes(field) ? 600 : undefined}>
+                <Table.Td>{t(LABELS[field])}</Table.Td>
+                <Table.Td style={{ overflowWrap: 'anywhere' }}>{both.includes(field) ? say(mine[field]) : '–'}</Table.Td>
+                <Table.Td style={{ overflowWrap: 'anywhere' }}>{say(theirs[field])}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+      <Group mt="sm" gap="xs">
+        <Button size="xs" variant="default" onClick={take}>{t('conflict.theirs')}</Button>
+        <Button size="xs" color="red" loading={busy} onClick={keep}>{t('conflict.both')}</Button>
+      </Group>
+    </Alert>
+  );
+}
+
+const LABELS: Record<keyof FormValues, Key> = {
+  name: 'name', url: 'form.url', transport: 'form.transport', loop: 'form.loop', audio: 'form.audio', detectUrl: 'form.detectUrl', model: 'camera.detector', fps: 'form.fps', classes: 'editor.classes', minScore: 'form.minScore', record: 'cameras.record', before: 'form.before', after: 'form.after', keep: 'form.keep',
+};
 
 interface FormProps {
   initial: FormValues;
   isNew: boolean;
   save: (values: FormValues) => Promise<void>;
+  /** Somebody else has saved these settings meanwhile. */
+  theirs?: FormValues;
+  take?: () => void;
+  keep?: (values: FormValues) => Promise<void>;
   cancel: () => void;
 }
 
-function Form({ initial, isNew, save, cancel }: FormProps) {
+function Form({ initial, isNew, save, theirs, take, keep, cancel }: FormProps) {
   const { t } = useTexts();
   const models = useModels();
   const [values, setValues] = useState(initial);
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<Error>();
+  const [searching, setSearching] = useState(false);
+  const { busy, error, run } = useDoing();
+  const probe = useProbe();
   const wrong = faults(values);
   const fault = (field: keyof FormValues) => {
     const found = wrong[field];
@@ -50,22 +109,33 @@ function Form({ initial, isNew, save, cancel }: FormProps) {
   const submit = async (event: React.SyntheticEvent) => {
     event.preventDefault();
     setTried(true);
-    if (Object.keys(wrong).length > 0) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      await save(values);
-    } catch (reason) {
-      setError(reason instanceof Error ? reason : new Error(String(reason)));
-    } finally {
-      setBusy(false);
-    }
+    if (Object.keys(wrong).length === 0) await run(() => save(values));
+  };
+  const look = () => {
+    // Of what is wrong, only the address matters here.
+    if (wrong.url) setTried(true);
+    else void probe.look(values, isNew ? undefined : values.name);
+  };
+  const use = (source: string, title: string | undefined) => {
+    set({ url: source, name: values.name === '' ? nameFrom(title) : values.name });
+    setSearching(false);
+    probe.forget();
   };
   return (
     <form onSubmit={(event) => void submit(event)} noValidate>
       <Stack gap="sm">
         {isNew && <TextInput label={t('name')} description={t('form.name.help')} required data-autofocus {...field('name')} />}
         <TextInput label={t('form.url')} description={t('form.url.help')} placeholder="rtsp://user:password@192.0.2.10/stream1" required {...field('url')} />
+        <Group gap="xs">
+          <Button size="xs" variant="default" leftSection={<IconEye size={16} />} loading={probe.busy} onClick={look}>{t('probe.look')}</Button>
+          {isNew && <Button size="xs" variant="default" leftSection={<IconRadar2 size={16} />} aria-expanded={searching} onClick={() => setSearching(!searching)}>{t('discover.find')}</Button>}
+        </Group>
+        {searching && <Discovery use={use} />}
+        <div aria-live="polite">
+          {probe.busy && <Text size="sm">{t('probe.waiting')}</Text>}
+          {probe.error && <Failed error={probe.error} />}
+          {probe.result && <ProbeResult probe={probe.result} />}
+        </div>
         <Group grow align="start">
           <Autocomplete label={t('camera.detector')} description={t('form.model.help')} data={models} value={values.model} onChange={(model) => set({ model })} />
           <TextInput label={t('form.fps')} description={t('form.fps.help')} placeholder="5" {...field('fps')} />
@@ -93,10 +163,11 @@ function Form({ initial, isNew, save, cancel }: FormProps) {
             </Accordion.Panel>
           </Accordion.Item>
         </Accordion>
-        {error && (error instanceof Conflict ? <Alert color="red" title={t('conflict.title')} role="alert">{t('conflict.form')}</Alert> : <Failed error={error} />)}
+        {error && !theirs && <Failed error={error} />}
+        {theirs && take && keep && <Differences base={initial} mine={values} theirs={theirs} busy={busy} take={take} keep={() => void run(() => keep(values))} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={cancel}>{t('cancel')}</Button>
-          <Button type="submit" loading={busy}>{t(isNew ? 'cameras.add' : 'save')}</Button>
+          <Button type="submit" loading={busy} disabled={theirs !== undefined}>{t(isNew ? 'cameras.add' : 'save')}</Button>
         </Group>
       </Stack>
     </form>
@@ -145,21 +216,46 @@ export function AddCamera({ close }: { close: () => void }) {
   );
 }
 
-export function EditCamera({ name, close }: { name: string; close: () => void }) {
+/** The settings that are edited, and what somebody else has made of them meanwhile. */
+function Edited({ name, base, reload, close }: { name: string; base: CameraSettings; reload: () => void; close: () => void }) {
   const { t } = useTexts();
   const client = useQueryClient();
-  const settings = useQuery({ ...settingsQuery(name), refetchOnWindowFocus: false, gcTime: 0 });
-  const save = (base: CameraSettings) => async (values: FormValues) => {
-    await saveSettings(name, base, fromForm(values, base), same);
+  const [theirs, setTheirs] = useState<CameraSettings>();
+  const initial = toForm(name, base);
+  const put = async (from: CameraSettings, values: FormValues) => {
+    try {
+      await saveSettings(name, from, fromForm(values, from));
+    } catch (error) {
+      if (error instanceof Conflict) setTheirs(error.theirs);
+      throw error;
+    }
     await cameraChanged(client, name);
     done(t('saved'));
     close();
   };
   return (
+    <Form
+      initial={initial}
+      isNew={false}
+      save={(values) => put(base, values)}
+      theirs={theirs && toForm(name, theirs)}
+      take={reload}
+      keep={async (values) => {
+        if (theirs) await put(theirs, merged(initial, values, toForm(name, theirs)).values);
+      }}
+      cancel={close}
+    />
+  );
+}
+
+export function EditCamera({ name, close }: { name: string; close: () => void }) {
+  const { t } = useTexts();
+  const settings = useQuery({ ...settingsQuery(name), refetchOnWindowFocus: false, gcTime: 0 });
+  return (
     <Modal opened onClose={close} size="lg" title={t('cameras.edit', { name })} closeButtonProps={{ 'aria-label': t('close') }}>
       {settings.isPending && <PageLoading />}
       {settings.error && <Failed error={settings.error} />}
-      {settings.data && !settings.isFetching && <Form key={settings.dataUpdatedAt} initial={toForm(name, settings.data)} isNew={false} save={save(settings.data)} cancel={close} />}
+      {settings.data && !settings.isFetching && <Edited key={settings.dataUpdatedAt} name={name} base={settings.data} reload={() => void settings.refetch()} close={close} />}
     </Modal>
   );
 }

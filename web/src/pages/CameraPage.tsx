@@ -6,8 +6,9 @@ import { IconAdjustments, IconCameraPlus, IconColumns2, IconDots, IconPencil, Ic
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
-import type { Analysis, Camera } from '../api/client';
+import { fetchRaw, type Analysis, type Camera } from '../api/client';
 import { cameraQuery, camerasQuery } from '../api/queries';
+import { useSession } from '../api/session';
 import { CountPast } from '../editor/CountPast';
 import { EditorPanel } from '../editor/EditorPanel';
 import { PreviewPanel } from '../editor/PreviewPanel';
@@ -29,8 +30,7 @@ import { Video } from '../video/Video';
 import classes from './CameraPage.module.css';
 
 async function snapshot(camera: string): Promise<void> {
-  const response = await fetch(`/cameras/${encodeURIComponent(camera)}/snapshot.jpg?annotated=false&width=3840&quality=92`);
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  const response = await fetchRaw(`/cameras/${encodeURIComponent(camera)}/snapshot.jpg?annotated=false&width=3840&quality=92`);
   const taken = Number(response.headers.get('x-omma-time-ms'));
   const time = new Date(taken > 0 ? taken : Date.now()).toISOString().slice(0, 19).replaceAll(':', '-');
   download(`${camera}_${time}Z.jpg`, await response.blob());
@@ -157,6 +157,7 @@ function CameraView({ name }: { name: string }) {
     if (!paused) setAnalysis(found);
   });
   const editor = useEditor(name);
+  const { operate } = useSession();
   const preview = usePreview(name, editor.draft);
   const [ways, setWays] = useState(true);
 
@@ -209,7 +210,9 @@ function CameraView({ name }: { name: string }) {
               <LinkMenuItem to="/cameras">{t('nav.cameras')}</LinkMenuItem>
             </Menu.Dropdown>
           </Menu>
-          <Button size="sm" leftSection={<IconPencil size={18} />} onClick={() => void editor.open()} disabled={editor.draft !== undefined} data-testid="edit">{t('editor.open')}</Button>
+          <Tooltip label={t('denied.needs', { role: t('role.operator') })} disabled={operate}>
+            <Button size="sm" leftSection={<IconPencil size={18} />} onClick={() => void editor.open()} disabled={editor.draft !== undefined || !operate} data-testid="edit">{t('editor.open')}</Button>
+          </Tooltip>
         </Group>
       </PageHead>
       <div className={classes.page}>

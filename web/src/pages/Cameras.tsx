@@ -1,20 +1,23 @@
 // All cameras as a list: how each does, and what can be done with it.
 
-import { ActionIcon, Button, Card, Group, Menu, Modal, Stack, Switch, Table, Text, Tooltip } from '@mantine/core';
-import { IconDots, IconPlayerPause, IconPlayerPlay, IconPlus } from '@tabler/icons-react';
+import { ActionIcon, Button, Card, Group, Menu, Switch, Table, Text, Tooltip } from '@mantine/core';
+import { IconDeviceMobile, IconDots, IconPlayerPause, IconPlayerPlay, IconPlus } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, type Camera } from '../api/client';
-import { cameraChanged, camerasQuery } from '../api/queries';
+import { cameraChanged, camerasQuery, readSettings, saveSettings } from '../api/queries';
+import { useSession } from '../api/session';
 import { useTexts } from '../i18n';
 import { formatNumber } from '../lib/format';
+import { Confirm } from '../ui/Dialog';
 import { done, failed } from '../ui/notify';
 import { PageHead } from '../ui/Page';
-import { LinkAnchor } from '../ui/links';
+import { LinkAnchor, LinkButton } from '../ui/links';
 import { State } from '../ui/State';
 import { Failed, Nothing, PageLoading } from '../ui/States';
 import classes from './Cameras.module.css';
 import { AddCamera, EditCamera } from './CameraForm';
+import { PassOn } from './PassOn';
 
 function useAction(name: string) {
   const { t } = useTexts();
@@ -40,23 +43,24 @@ function Recording({ camera }: { camera: Camera }) {
   const { name, recording } = camera;
   const reason = recording?.reason ?? '';
   const { busy, run } = useAction(name);
-  const params = { path: { name } };
+  const { operate } = useSession();
   const change = (on: boolean) => run(async () => {
-    const settings = await ask(api.GET('/api/v1/cameras/{name}/settings', { params }));
+    const settings = await readSettings(name);
     const record = { ...(settings.record ?? {}), mode: on ? 'always' : 'off' };
-    await ask(api.PUT('/api/v1/cameras/{name}', { params, body: { ...settings, record } }));
+    await saveSettings(name, settings, { ...settings, record });
   });
   return (
-    <Tooltip label={reason === '' ? t('cameras.record') : reason}>
-      <Switch aria-label={t('cameras.record.of', { name })} color="red" checked={recording !== null && recording !== undefined} disabled={busy} onChange={(event) => void change(event.currentTarget.checked)} />
+    <Tooltip label={operate ? reason || t('cameras.record') : t('denied.needs', { role: t('role.operator') })}>
+      <Switch aria-label={t('cameras.record.of', { name })} color="red" checked={recording !== null && recording !== undefined} disabled={busy || !operate} onChange={(event) => void change(event.currentTarget.checked)} />
     </Tooltip>
   );
 }
 
-function Row({ camera, edit, remove }: { camera: Camera; edit: () => void; remove: () => void }) {
+function Row({ camera, edit, passOn, remove }: { camera: Camera; edit: () => void; passOn: () => void; remove: () => void }) {
   const { t, language } = useTexts();
   const { name, state, reason, source, stream, detector } = camera;
   const { busy, run } = useAction(name);
+  const { operate, manage } = useSession();
   const paused = state === 'paused';
   const params = { path: { name } };
   const pauseLabel = t(paused ? 'cameras.resume' : 'cameras.pause', { name });
@@ -82,17 +86,22 @@ function Row({ camera, edit, remove }: { camera: Camera; edit: () => void; remov
       <Table.Td><Recording camera={camera} /></Table.Td>
       <Table.Td>
         <Group gap={2} wrap="nowrap" justify="flex-end">
-          <Tooltip label={pauseLabel}>
-            <ActionIcon aria-label={pauseLabel} loading={busy} onClick={() => void pause()}>{paused ? <IconPlayerPlay size={18} /> : <IconPlayerPause size={18} />}</ActionIcon>
-          </Tooltip>
+          {operate && (
+            <Tooltip label={pauseLabel}>
+              <ActionIcon aria-label={pauseLabel} loading={busy} onClick={() => void pause()}>{paused ? <IconPlayerPlay size={18} /> : <IconPlayerPause size={18} />}</ActionIcon>
+            </Tooltip>
+          )}
+          {operate && (
           <Menu position="bottom-end">
             <Menu.Target><ActionIcon aria-label={t('cameras.more', { name })}><IconDots size={18} /></ActionIcon></Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item onClick={edit}>{t('edit')}</Menu.Item>
-              <Menu.Item onClick={() => void run(() => ask(api.DELETE('/api/v1/cameras/{name}/settings', { params })), t('cameras.reverted', { name }))}>{t('cameras.revert')}</Menu.Item>
-              <Menu.Item color="red" onClick={remove}>{t('remove')}</Menu.Item>
+              {manage && <Menu.Item onClick={edit}>{t('edit')}</Menu.Item>}
+              <Menu.Item onClick={passOn}>{t('pass.title')}</Menu.Item>
+              {manage && <Menu.Item onClick={() => void run(() => ask(api.DELETE('/api/v1/cameras/{name}/settings', { params })), t('cameras.reverted', { name }))}>{t('cameras.revert')}</Menu.Item>}
+              {manage && <Menu.Item color="red" onClick={remove}>{t('remove')}</Menu.Item>}
             </Menu.Dropdown>
           </Menu>
+          )}
         </Group>
       </Table.Td>
     </Table.Tr>
@@ -101,36 +110,30 @@ function Row({ camera, edit, remove }: { camera: Camera; edit: () => void; remov
 
 function Remove({ name, close }: { name: string; close: () => void }) {
   const { t } = useTexts();
-  const { busy, run } = useAction(name);
+  const client = useQueryClient();
   const remove = async () => {
-    await run(() => ask(api.DELETE('/api/v1/cameras/{name}', { params: { path: { name } } })), t('cameras.removed', { name }));
-    close();
+    await ask(api.DELETE('/api/v1/cameras/{name}', { params: { path: { name } } }));
+    await cameraChanged(client, name);
+    done(t('cameras.removed', { name }));
   };
-  return (
-    <Modal opened onClose={close} title={t('cameras.remove', { name })} closeButtonProps={{ 'aria-label': t('close') }}>
-      <Stack>
-        <Text>{t('cameras.remove.text')}</Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close} data-autofocus>{t('cancel')}</Button>
-          <Button color="red" loading={busy} onClick={() => void remove()}>{t('remove')}</Button>
-        </Group>
-      </Stack>
-    </Modal>
-  );
+  return <Confirm title={t('cameras.remove', { name })} text={t('cameras.remove.text')} label={t('remove')} doIt={remove} close={close} />;
 }
 
 export function Cameras() {
   const { t } = useTexts();
+  const { operate, manage } = useSession();
   const cameras = useQuery(camerasQuery);
   const [adding, setAdding] = useState(false);
   const [edited, setEdited] = useState<string>();
   const [removed, setRemoved] = useState<string>();
+  const [passed, setPassed] = useState<string>();
   if (cameras.isPending) return <PageLoading />;
   if (!cameras.data) return <Failed error={cameras.error} />;
   return (
     <>
       <PageHead title={t('nav.cameras')}>
-        <Button leftSection={<IconPlus size={18} />} onClick={() => setAdding(true)}>{t('cameras.add')}</Button>
+        {operate && <LinkButton to="/send" variant="default" leftSection={<IconDeviceMobile size={18} />}>{t('send.title')}</LinkButton>}
+        {manage && <Button leftSection={<IconPlus size={18} />} onClick={() => setAdding(true)}>{t('cameras.add')}</Button>}
       </PageHead>
       {cameras.data.length === 0 ? <Nothing><Text>{t('live.none')}</Text></Nothing> : (
         <Card p={0}>
@@ -144,7 +147,7 @@ export function Cameras() {
               </Table.Thead>
               <Table.Tbody>
                 {cameras.data.map((camera) => (
-                  <Row key={camera.name} camera={camera} edit={() => setEdited(camera.name)} remove={() => setRemoved(camera.name)} />
+                  <Row key={camera.name} camera={camera} edit={() => setEdited(camera.name)} passOn={() => setPassed(camera.name)} remove={() => setRemoved(camera.name)} />
                 ))}
               </Table.Tbody>
             </Table>
@@ -153,6 +156,7 @@ export function Cameras() {
       )}
       {adding && <AddCamera close={() => setAdding(false)} />}
       {edited !== undefined && <EditCamera key={edited} name={edited} close={() => setEdited(undefined)} />}
+      {passed !== undefined && <PassOn name={passed} close={() => setPassed(undefined)} />}
       {removed !== undefined && <Remove name={removed} close={() => setRemoved(undefined)} />}
     </>
   );

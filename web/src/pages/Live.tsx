@@ -7,6 +7,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { Camera } from '../api/client';
 import { camerasQuery } from '../api/queries';
+import { useSession } from '../api/session';
 import { useTexts } from '../i18n';
 import { PageHead } from '../ui/Page';
 import { LinkAnchor } from '../ui/links';
@@ -53,6 +54,7 @@ function Tile({ camera }: { camera: Camera }) {
 
 export function Live() {
   const { t } = useTexts();
+  const { manage } = useSession();
   const cameras = useQuery(camerasQuery);
   const [size, setSize] = useLocalStorage<(typeof SIZES)[number]>({ key: 'omma-wall', defaultValue: 'm' });
   const { ref, toggle, fullscreen } = useFullscreenElement();
@@ -78,7 +80,7 @@ export function Live() {
       {cameras.data.length === 0 && (
         <Nothing>
           <Text>{t('live.none')}</Text>
-          <LinkAnchor to="/cameras">{t('cameras.add')}</LinkAnchor>
+          {manage && <LinkAnchor to="/cameras">{t('cameras.add')}</LinkAnchor>}
         </Nothing>
       )}
       <div ref={ref} className={classes.wall} data-size={size} data-full={fullscreen || undefined}>

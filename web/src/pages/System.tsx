@@ -7,8 +7,8 @@ import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { camerasQuery, healthQuery, metricsQuery, nodesQuery, publicationsQuery, sinksQuery } from '../api/queries';
 import { useTexts } from '../i18n';
 import { formatBytes, formatDuration, formatNumber, formatPercent, formatTime } from '../lib/format';
-import { parseMetrics, sum, values, type Sample } from '../lib/metrics';
-import { PageHead } from '../ui/Page';
+import { parseMetrics, quantile, sum, values, type Sample } from '../lib/metrics';
+import { SystemPage } from '../shell/SystemPage';
 import { State } from '../ui/State';
 import { Failed } from '../ui/States';
 
@@ -53,13 +53,14 @@ function Section({ title, head, children }: { title: string; head: string[]; chi
 
 function Stages({ samples }: { samples: readonly Sample[] }) {
   const { t, language } = useTexts();
+  const ms = (seconds: number | undefined) => (seconds === undefined ? '–' : `${formatNumber(seconds * 1000, language, 2)} ms`);
   const stages = values(samples, 'omma_stage_seconds_count', 'stage')
     .map((stage) => ({ stage, count: sum(samples, 'omma_stage_seconds_count', { stage }), seconds: sum(samples, 'omma_stage_seconds_sum', { stage }) }))
     .filter(({ count }) => count > 0);
   return (
-    <Section title={t('system.stages')} head={[t('system.stage'), t('system.times'), t('system.mean')]}>
+    <Section title={t('system.stages')} head={[t('system.stage'), t('system.times'), t('system.mean'), t('system.half'), t('system.most')]}>
       {stages.map(({ stage, count, seconds }) => (
-        <Table.Tr key={stage}><Table.Td>{stage}</Table.Td><Table.Td>{formatNumber(count, language)}</Table.Td><Table.Td>{formatNumber((seconds / count) * 1000, language, 2)} ms</Table.Td></Table.Tr>
+        <Table.Tr key={stage}><Table.Td>{stage}</Table.Td><Table.Td>{formatNumber(count, language)}</Table.Td><Table.Td>{ms(seconds / count)}</Table.Td><Table.Td>{ms(quantile(samples, 'omma_stage_seconds', 0.5, { stage }))}</Table.Td><Table.Td>{ms(quantile(samples, 'omma_stage_seconds', 0.95, { stage }))}</Table.Td></Table.Tr>
       ))}
     </Section>
   );
@@ -126,7 +127,7 @@ function Sharing() {
   );
 }
 
-export function System() {
+function Overview() {
   const { t, language } = useTexts();
   const health = useQuery(healthQuery);
   const cameras = useQuery(camerasQuery);
@@ -140,9 +141,6 @@ export function System() {
   const delay = events > 0 ? formatDuration((sum(samples, 'omma_capture_to_event_seconds_sum') / events) * 1000, language) : '–';
   return (
     <>
-      <PageHead title={t('nav.system')}>
-        {health.data && <Group gap="xs"><State state={health.data.status} /><Text size="sm" c="dimmed">Omma {health.data.version}</Text></Group>}
-      </PageHead>
       <Stack gap="md">
         {health.error && <Alert color="red" title={t('system.unready')} role="alert">{health.error.message}</Alert>}
         {metrics.error && <Failed error={metrics.error} />}
@@ -159,4 +157,14 @@ export function System() {
       </Stack>
     </>
   );
+}
+
+function Health() {
+  const health = useQuery(healthQuery);
+  if (!health.data) return null;
+  return <Group gap="xs"><State state={health.data.status} /><Text size="sm" c="dimmed">Omma {health.data.version}</Text></Group>;
+}
+
+export function System() {
+  return <SystemPage head={<Health />}><Overview /></SystemPage>;
 }

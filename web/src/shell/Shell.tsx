@@ -1,13 +1,16 @@
 // What stands around every page: where one can go, how it looks, in which language, and whether
 // the server is there.
 
-import { ActionIcon, Alert, AppShell, Burger, Group, Menu, NavLink, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { Alert, AppShell, Burger, Group, NavLink, Text, Tooltip } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconActivity, IconBell, IconCamera, IconChartBar, IconLanguage, IconLayoutGrid, IconMoon, IconMovie, IconPlugConnectedX, IconSun } from '@tabler/icons-react';
+import { IconActivity, IconBell, IconCamera, IconChartBar, IconLayoutGrid, IconMovie, IconPlugConnectedX } from '@tabler/icons-react';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useLink } from '../api/link';
-import { LANGUAGES, useTexts, type Key, type Language } from '../i18n';
+import { useSession } from '../api/session';
+import { useTexts, type Key } from '../i18n';
+import { LanguageMenu, ThemeButton } from './Looks';
+import { UserMenu } from './UserMenu';
 
 const PAGES = [
   { to: '/', text: 'nav.live', Icon: IconLayoutGrid },
@@ -17,38 +20,6 @@ const PAGES = [
   { to: '/cameras', text: 'nav.cameras', Icon: IconCamera },
   { to: '/system', text: 'nav.system', Icon: IconActivity },
 ] as const satisfies readonly { to: string; text: Key; Icon: unknown }[];
-
-function ThemeButton() {
-  const { t } = useTexts();
-  const { setColorScheme } = useMantineColorScheme();
-  const dark = useComputedColorScheme('light', { getInitialValueInEffect: false }) === 'dark';
-  const label = t(dark ? 'theme.light' : 'theme.dark');
-  return (
-    <Tooltip label={label}>
-      <ActionIcon aria-label={label} onClick={() => setColorScheme(dark ? 'light' : 'dark')}>
-        {dark ? <IconSun size={20} /> : <IconMoon size={20} />}
-      </ActionIcon>
-    </Tooltip>
-  );
-}
-
-function LanguageMenu() {
-  const { t, language, setLanguage } = useTexts();
-  return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon aria-label={t('language')}><IconLanguage size={20} /></ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {(Object.entries(LANGUAGES) as [Language, string][]).map(([code, name]) => (
-          <Menu.Item key={code} lang={code} onClick={() => setLanguage(code)} fw={code === language ? 600 : 400} aria-current={code === language || undefined}>
-            {name}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
 
 /** Says that the server is away, and when it is tried again; and that it is back. */
 function Away() {
@@ -76,6 +47,7 @@ function Away() {
 export function Shell() {
   const { t } = useTexts();
   const [opened, { toggle, close }] = useDisclosure();
+  const { everything } = useSession();
   const path = useRouterState({ select: ({ location }) => location.pathname });
   const active = (to: string) => (to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`));
   return (
@@ -98,11 +70,12 @@ export function Shell() {
             <Group gap={4} wrap="nowrap">
               <LanguageMenu />
               <ThemeButton />
+              <UserMenu />
             </Group>
           </Group>
         </AppShell.Header>
         <AppShell.Navbar p="xs" aria-label={t('nav')}>
-          {PAGES.map(({ to, text, Icon }) => (
+          {PAGES.filter(({ to }) => everything || to !== '/system').map(({ to, text, Icon }) => (
             <Tooltip key={to} label={t(text)} position="right" events={{ hover: true, focus: true, touch: false }} hiddenFrom="lg">
               <NavLink
                 component={Link}

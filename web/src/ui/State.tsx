@@ -8,7 +8,7 @@ const [GREEN, BLUE, YELLOW, ORANGE, RED] = ['#1f7a34', '#1864ab', '#8a5600', '#b
 
 const COLORS: Record<string, string> = {
   online: GREEN, recording: RED, ok: GREEN, streaming: GREEN,
-  connecting: BLUE, waiting: BLUE, stalled: YELLOW, offline: ORANGE, failed: RED,
+  ready: GREEN, connecting: BLUE, pulling: BLUE, waiting: BLUE, stalled: YELLOW, offline: ORANGE, failed: RED, invalid: RED,
 };
 
 export function State({ state, ...props }: { state: string } & BadgeProps) {

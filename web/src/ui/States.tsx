@@ -19,12 +19,12 @@ export function PageFailed({ error, reset }: { error: unknown; reset?: () => voi
   );
 }
 
-export function Failed({ error, children }: { error: Error; children?: React.ReactNode }) {
+export function Failed({ error, title, children }: { error: Error; title?: string; children?: React.ReactNode }) {
   const { t } = useTexts();
   const away = error instanceof ApiError && error.away;
   const denied = error instanceof ApiError && (error.status === 401 || error.status === 403);
   return (
-    <Alert color="red" icon={<IconAlertTriangle />} title={t(away ? 'error.away' : denied ? 'error.denied' : 'error.title')} role="alert">
+    <Alert color="red" icon={<IconAlertTriangle />} title={away ? t('error.away') : (title ?? t(denied ? 'error.denied' : 'error.title'))} role="alert">
       <Stack gap="xs" align="flex-start">
         {!away && <Text size="sm">{error.message}</Text>}
         {error instanceof ApiError && error.hint && <Text size="sm" c="dimmed">{error.hint}</Text>}

@@ -3,7 +3,7 @@
 import { fill, type Moment, type Stage } from './driver';
 
 /** A silent element that plays at once, and tells of each picture that it shows. */
-export function videoElement(stage: Stage, momentOf: (time: number) => Moment | undefined): HTMLVideoElement {
+export function videoElement(stage: Stage, momentOf: (time: number, picture?: VideoFrameCallbackMetadata) => Moment | undefined): HTMLVideoElement {
   const video = fill(document.createElement('video'));
   video.muted = true;
   video.autoplay = true;
@@ -12,7 +12,7 @@ export function videoElement(stage: Stage, momentOf: (time: number) => Moment | 
   stage.root.append(video);
   const shown = (_now: number, picture: VideoFrameCallbackMetadata) => {
     if (stage.signal.aborted) return;
-    stage.picture(picture.width, picture.height, momentOf(picture.mediaTime));
+    stage.picture(picture.width, picture.height, momentOf(picture.mediaTime, picture));
     video.requestVideoFrameCallback(shown);
   };
   if ('requestVideoFrameCallback' in video) {

@@ -3,14 +3,17 @@
 // between them are its head and fragments.
 
 import { address } from '../api/socket';
-import { cameraPath } from '../api/client';
+import { cameraPath, send } from '../api/client';
 import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
 
-/** More than this behind the newest picture, playing jumps ahead. */
-const BEHIND = 2;
+/** More than this behind the newest picture, in seconds, playing jumps ahead. */
+const BEHIND = 1.5;
 /** Where it jumps to: this far behind the newest picture, in seconds. */
 const EDGE = 0.25;
+/** From here on it catches up, unseen: a little faster until it is at the edge. */
+const LATE = 0.4;
+const FASTER = 1.1;
 /** Played video is kept this long, in seconds, then thrown away. */
 const KEPT = 10;
 /** Fragments that wait to be taken by the browser; a page that can't keep up begins anew. */
@@ -112,7 +115,11 @@ class Feeder {
     if (buffered.length === 0) return false;
     const [start, end] = [buffered.start(0), buffered.end(buffered.length - 1)];
     const { currentTime } = this.video;
-    if (currentTime < start || end - currentTime > BEHIND) this.video.currentTime = Math.max(start, end - EDGE);
+    const behind = end - currentTime;
+    if (currentTime < start || behind > BEHIND) this.video.currentTime = Math.max(start, end - EDGE);
+    const rate = behind > LATE ? FASTER : 1;
+    // In between, what it does goes on.
+    if (this.video.playbackRate !== rate && (behind > LATE || behind < EDGE)) this.video.playbackRate = rate;
     if (currentTime - start <= 2 * KEPT) return false;
     this.buffer.remove(start, currentTime - KEPT);
     return true;
@@ -122,7 +129,7 @@ class Feeder {
 /** A browser does not tell why a WebSocket was refused; the same address without one does. */
 async function whyRefused(wish: Wish): Promise<DriverError> {
   try {
-    const { status } = await fetch(cameraPath(wish.camera, '/mse'), { credentials: 'same-origin' });
+    const { status } = await send(cameraPath(wish.camera, '/mse'));
     return new DriverError(`Media Source: HTTP ${status}`, scopeOf(status));
   } catch {
     return new DriverError('the server is away', 'passing', 'away');

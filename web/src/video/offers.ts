@@ -1,7 +1,7 @@
 // Which ways of showing live video the server has at all, asked once for the whole page: a wall of
 // cameras would else try each way for each camera before its first picture.
 
-import { cameraPath } from '../api/client';
+import { cameraPath, send } from '../api/client';
 
 const PATHS = { webrtc: '/whep', mse: '/mse' } as const;
 
@@ -9,7 +9,7 @@ let answer: Promise<readonly (keyof typeof PATHS)[]> | undefined;
 
 /** A plain GET is refused in any case; only where there is nothing at all, with 404. */
 async function isMissing(camera: string, kind: keyof typeof PATHS): Promise<boolean> {
-  const response = await fetch(cameraPath(camera, PATHS[kind]), { credentials: 'same-origin' });
+  const response = await send(cameraPath(camera, PATHS[kind]));
   return response.status === 404;
 }
 

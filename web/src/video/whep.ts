@@ -1,23 +1,44 @@
 // Live video over WebRTC, asked for by WHEP: an offer is posted, the answer comes back, and the
 // session is ended by deleting it. The least delay of all ways.
 
-import { cameraPath, refusal } from '../api/client';
+import { ApiError, cameraPath, fetchRaw } from '../api/client';
 import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
+import { gathered } from './ice';
 
-/** Addresses that are not found within this time are not waited for. */
-const GATHER_WITHIN = 1000;
+/** Pictures of which it is kept when they were taken: those between arriving and being shown. */
+const KEPT = 256;
 
-function gathered(peer: RTCPeerConnection): Promise<void> {
-  if (peer.iceGatheringState === 'complete') return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHER_WITHIN);
-    peer.addEventListener('icegatheringstatechange', () => {
-      if (peer.iceGatheringState !== 'complete') return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+/** When pictures were taken on the stream's own clock, by their time in RTP. */
+export class Timings {
+  private readonly known = new Map<number, number>();
+  private newest: number | undefined;
+
+  /** Takes a message of the server. */
+  take(message: unknown): void {
+    if (typeof message !== 'string') return;
+    try {
+      const { rtp, media_ms: media } = JSON.parse(message) as { rtp?: unknown; media_ms?: unknown };
+      if (typeof rtp !== 'number' || typeof media !== 'number') return;
+      this.known.delete(rtp);
+      this.known.set(rtp, media);
+      this.newest = rtp;
+      const [oldest] = this.known.keys();
+      if (this.known.size > KEPT && oldest !== undefined) this.known.delete(oldest);
+    } catch {
+      // Not a message of ours.
+    }
+  }
+
+  /** The stream's time of the picture with this time in RTP. */
+  mediaMs(rtp: number | undefined): number | undefined {
+    if (rtp === undefined || this.newest === undefined) return undefined;
+    const exact = this.known.get(rtp);
+    if (exact !== undefined) return exact;
+    // Its message was lost: told from the newest one. RTP's times are 32 bits at 90 kHz.
+    const newest = this.known.get(this.newest);
+    return newest === undefined ? undefined : newest + ((rtp - this.newest) | 0) / 90;
+  }
 }
 
 async function play(wish: Wish, stage: Stage): Promise<void> {
@@ -26,15 +47,24 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
   let session: string | undefined;
   const end = () => {
     peer.close();
-    if (session !== undefined) void fetch(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
+    if (session !== undefined) void fetchRaw(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
   };
   const fail = (error: DriverError) => {
     if (!signal.aborted) stage.failed(error);
   };
   signal.addEventListener('abort', end, { once: true });
-  peer.addTransceiver('video', { direction: 'recvonly' });
+  const { receiver } = peer.addTransceiver('video', { direction: 'recvonly' });
+  // Nothing is held back for smoothness.
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+  const timings = new Timings();
+  // One that comes late is of no use any more.
+  const channel = peer.createDataChannel('timing', { ordered: false, maxRetransmits: 0 });
+  channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => timings.take(data));
   peer.addEventListener('track', ({ track, streams: [stream] }) => {
-    const video = videoElement(stage, () => undefined);
+    const video = videoElement(stage, (_time, picture) => {
+      const ms = timings.mediaMs(picture?.rtpTimestamp);
+      return ms === undefined ? undefined : { clock: 'media', ms };
+    });
     video.srcObject = stream ?? new MediaStream([track]);
   });
   peer.addEventListener('connectionstatechange', () => {
@@ -46,17 +76,12 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
     await peer.setLocalDescription();
     await gathered(peer);
     signal.throwIfAborted();
-    const response = await fetch(cameraPath(wish.camera, '/whep'), {
+    const response = await fetchRaw(cameraPath(wish.camera, '/whep'), {
       method: 'POST',
       headers: { 'Content-Type': 'application/sdp' },
-      credentials: 'same-origin',
       body: peer.localDescription?.sdp ?? '',
       signal,
     });
-    if (!response.ok) {
-      const error = refusal(await response.json().catch(() => undefined), response.status);
-      throw new DriverError(error.message, scopeOf(response.status));
-    }
     const location = response.headers.get('Location');
     if (location !== null) session = new URL(location, response.url).href;
     const sdp = await response.text();
@@ -64,7 +89,8 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
     if (signal.aborted) end();
     else await peer.setRemoteDescription({ type: 'answer', sdp });
   } catch (error) {
-    fail(error instanceof DriverError ? error : new DriverError(error instanceof Error ? error.message : String(error), 'passing'));
+    const scope = error instanceof ApiError && !error.away ? scopeOf(error.status) : 'passing';
+    fail(new DriverError(error instanceof Error ? error.message : String(error), scope));
   }
 }
 

@@ -7,11 +7,15 @@ mod account;
 mod analysis;
 mod annotation;
 mod camera;
+mod config;
 mod count;
 mod event;
 mod film;
+mod log;
 mod message;
+mod model;
 mod node;
+mod probe;
 mod publication;
 mod recording;
 mod review;
@@ -33,11 +37,18 @@ pub use camera::{
     CameraDto, CamerasDto, CountsDto, DetectorDto, FramesDto, LineCountsDto, LineDto, LinksDto,
     RecordingDto, StreamDto, ZoneCountsDto, ZoneDto,
 };
+pub use config::{ConfigDto, ConfigQuestionDto, ConfigRemarkDto, ConfigValueDto, ConfigVerdictDto};
 pub use count::{CountRowDto, CountRowsDto};
 pub use event::{EventDto, EventPageDto, PathPointDto};
 pub use film::FilmDto;
+pub use log::{LogEntryDto, LogParams, LogsDto};
 pub use message::MessageDto;
+pub use model::{BenchDto, BenchQuestionDto, ModelDto, ModelsDto};
 pub use node::NodeDto;
+pub use probe::{
+    DeviceDto, DevicesDto, DiscoverParams, FindingDto, ProbeDto, ProbeQuestionDto, ProbedAudioDto,
+    ProbedVideoDto,
+};
 pub use publication::PublicationDto;
 pub use recording::{FootageRangeDto, HistoryDto, RecordingsDto, SpanDto};
 pub use review::{

@@ -14,6 +14,7 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::Unsupported => Code::Unimplemented,
         ErrorKind::Unreachable | ErrorKind::Busy | ErrorKind::Timeout => Code::Unavailable,
         ErrorKind::Denied => Code::PermissionDenied,
+        ErrorKind::Conflict => Code::Aborted,
         ErrorKind::Full => Code::ResourceExhausted,
         ErrorKind::Internal => Code::Internal,
     }

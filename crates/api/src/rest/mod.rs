@@ -3,9 +3,14 @@
 pub(crate) mod accounts;
 pub(crate) mod annotations;
 pub(crate) mod cameras;
+pub(crate) mod config;
 pub(crate) mod counts;
+pub(crate) mod discover;
 pub(crate) mod events;
+pub(crate) mod logs;
+pub(crate) mod models;
 pub(crate) mod nodes;
+pub(crate) mod probe;
 pub(crate) mod publications;
 pub(crate) mod recordings;
 pub(crate) mod reviews;

@@ -15,6 +15,7 @@ use crate::dto::{
     CameraDto, CameraSettingsDto, ErrorBody, NewCameraDto, PassThroughChangeDto, PassThroughDto,
 };
 use crate::error::{ApiError, ApiResult};
+use crate::etag::{self, IfMatch};
 use crate::params::{JsonBody, Name};
 use crate::server::App;
 
@@ -55,7 +56,8 @@ pub(crate) async fn add(
     get, path = "/api/v1/cameras/{name}/settings", operation_id = "get_settings",
     tag = "cameras", params(("name" = String, Path, description = "The camera's name")),
     responses(
-        (status = 200, description = "The settings", body = CameraSettingsDto),
+        (status = 200, description = "The settings", body = CameraSettingsDto,
+            headers(("etag" = String, description = "Which settings these are, for `If-Match`"))),
         (status = 404, description = "No such camera", body = ErrorBody),
     )
 )]
@@ -63,9 +65,11 @@ pub(crate) async fn settings(
     State(app): State<App>,
     caller: Caller,
     Name(id): Name,
-) -> ApiResult<Json<Value>> {
-    let settings = app.handle.camera_settings(&id).await;
-    settings.map(Json).ok_or_else(|| ApiError::no_camera(id.as_str(), &caller.known(&app.handle)))
+) -> ApiResult<Response> {
+    let Some(settings) = app.handle.camera_settings(&id).await else {
+        return Err(ApiError::no_camera(id.as_str(), &caller.known(&app.handle)));
+    };
+    Ok((etag::header(&settings), Json(settings)).into_response())
 }
 
 /// Give a camera other settings, or add it
@@ -73,19 +77,25 @@ pub(crate) async fn settings(
 /// All settings: what is left out goes back to its default.
 #[utoipa::path(
     put, path = "/api/v1/cameras/{name}", operation_id = "put_camera", tag = "cameras",
-    params(("name" = String, Path, description = "The camera's name")),
+    params(
+        ("name" = String, Path, description = "The camera's name"),
+        ("if-match" = Option<String>, Header, description = "The `ETag` of the settings that \
+            these are made from: where others hold meanwhile, nothing is changed"),
+    ),
     request_body = CameraSettingsDto,
     responses(
         (status = 200, description = "It was changed", body = CameraDto),
         (status = 201, description = "It was added", body = CameraDto),
         (status = 400, description = "A setting is wrong; the message names it",
             body = ErrorBody),
+        (status = 412, description = "The settings were changed meanwhile", body = ErrorBody),
     )
 )]
 pub(crate) async fn put(
     State(app): State<App>,
     caller: Caller,
     Name(id): Name,
+    wanted: IfMatch,
     JsonBody(settings): JsonBody<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let before = app.handle.camera_settings(&id).await;
@@ -93,11 +103,15 @@ pub(crate) async fn put(
         only_operators_settings(&settings, before.as_ref())?;
     }
     no_stars(&settings, before.as_ref())?;
-    app.handle.put_camera(&id, &Value::Object(settings).to_string()).await?;
+    let settings = Value::Object(settings).to_string();
+    app.handle.put_camera_if(&id, &settings, |now| wanted.is_met(now)).await?;
     let camera = Json(running(&app, &id)?);
+    // What holds now, for the next change from the same page.
+    let now = app.handle.camera_settings(&id).await;
+    let tag = now.as_ref().map(etag::header);
     Ok(match before {
-        Some(_) => camera.into_response(),
-        None => (StatusCode::CREATED, place(&id), camera).into_response(),
+        Some(_) => (tag, camera).into_response(),
+        None => (StatusCode::CREATED, place(&id), tag, camera).into_response(),
     })
 }
 
@@ -129,14 +143,23 @@ pub(crate) async fn revert(State(app): State<App>, Name(id): Name) -> ApiResult<
 /// until what was changed of it is taken back.
 #[utoipa::path(
     delete, path = "/api/v1/cameras/{name}", operation_id = "remove_camera", tag = "cameras",
-    params(("name" = String, Path, description = "The camera's name")),
+    params(
+        ("name" = String, Path, description = "The camera's name"),
+        ("if-match" = Option<String>, Header, description = "The `ETag` of its settings: where \
+            others hold meanwhile, it stays"),
+    ),
     responses(
         (status = 204, description = "It was removed"),
         (status = 404, description = "No such camera", body = ErrorBody),
+        (status = 412, description = "The settings were changed meanwhile", body = ErrorBody),
     )
 )]
-pub(crate) async fn remove(State(app): State<App>, Name(id): Name) -> ApiResult<StatusCode> {
-    app.handle.remove_camera(&id).await?;
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Name(id): Name,
+    wanted: IfMatch,
+) -> ApiResult<StatusCode> {
+    app.handle.remove_camera_if(&id, |now| wanted.is_met(now)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -328,7 +351,7 @@ fn place(id: &CameraId) -> [(header::HeaderName, HeaderValue); 1] {
 
 /// Refuses `***` in an address where it does not stand for the secret that is there: the
 /// camera would only refuse it later.
-fn no_stars(settings: &Map<String, Value>, before: Option<&Value>) -> ApiResult<()> {
+pub(super) fn no_stars(settings: &Map<String, Value>, before: Option<&Value>) -> ApiResult<()> {
     for place in ["/url", "/detect_url", "/pass_through/url"] {
         let mut keys = place.split('/').skip(1);
         let first = keys.next().and_then(|key| settings.get(key));

@@ -1,5 +1,6 @@
 //! Live video as the camera sends it, for browsers: nothing is decoded here. As fragments of a
-//! film over a WebSocket ([`mse`]), which every browser plays with its Media Source.
+//! film over a WebSocket ([`mse`]), which every browser plays with its Media Source; by WebRTC
+//! ([`rtc`]), which has the least delay.
 //!
 //! All viewers of a camera share its packets; each has a bounded queue of its own, and one
 //! that is slow misses whole groups of pictures instead of falling behind the clock.
@@ -8,6 +9,7 @@ mod feed;
 mod film;
 mod fresh;
 pub(crate) mod mse;
+pub(crate) mod rtc;
 
 use std::sync::Arc;
 

@@ -16,4 +16,6 @@ mod secure_grpc;
 mod server;
 mod setup;
 mod tracks;
+mod upkeep;
+mod webrtc;
 mod websocket;

@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use omma_api::chrysalis::Conf;
-use omma_api::{Port, Ports, serve};
+use omma_api::{Journal, Port, Ports, serve};
 use omma_engine::{Config, Engine, Handle, Models};
 use omma_infer::Registry;
 use omma_store::Store;
@@ -15,6 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// Longer than anything here takes on a busy machine: a test that hangs fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,6 +38,19 @@ cameras:
     zones:
       square: { polygon: [[0.1, 0.1], [0.9, 0.1], [0.9, 0.95], [0.1, 0.95]], dwell: 5s }
 "#;
+
+/// What all servers of this process log: there can be one subscriber only.
+fn journal() -> Journal {
+    static JOURNAL: OnceLock<Journal> = OnceLock::new();
+    let made = JOURNAL.get_or_init(|| {
+        let journal = Journal::default();
+        let layer = journal.clone().with_filter(LevelFilter::INFO);
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
+            .unwrap();
+        journal
+    });
+    made.clone()
+}
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -78,13 +95,26 @@ impl Server {
         Self::run_as(config, Conf::default()).await
     }
 
-    pub(crate) async fn run_as(mut config: Config, conf: Conf) -> Self {
+    pub(crate) async fn run_as(config: Config, conf: Conf) -> Self {
+        Self::run_all(config, conf, |_dir| Registry::new(None, &[]).unwrap()).await
+    }
+
+    /// With models of its own: `registry` is told where the data lies.
+    pub(crate) async fn run_with(config: Config, registry: impl FnOnce(&Path) -> Registry) -> Self {
+        Self::run_all(config, Conf::default(), registry).await
+    }
+
+    async fn run_all(
+        mut config: Config,
+        conf: Conf,
+        registry: impl FnOnce(&Path) -> Registry,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         write_to(dir.path(), &mut config);
         let store = Store::in_memory().await.unwrap();
-        let models = Models::new(Registry::new(None, &[]).unwrap(), Vec::new());
+        let models = Models::new(registry(dir.path()), Vec::new());
         let ports = Ports::open(&config).await.unwrap();
-        let ports = ports.with_conf(conf);
+        let ports = ports.with_conf(conf).with_journal(journal());
         let address = ports.http().address();
         let chrysalis = ports.chrysalis().map(Port::address);
         let grpc = ports.grpc().map(Port::address);

@@ -172,3 +172,35 @@ async fn what_can_not_be_is_refused_and_named() {
     assert_eq!(answer.status, 413, "{}", answer.text());
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_edits_what_somebody_else_has_changed_is_told() {
+    let server = Server::run(config(EMPTY)).await;
+    let (path, json) = ("/api/v1/cameras/file", ("content-type", "application/json"));
+    let seen = server.get(&format!("{path}/settings")).await;
+    let tag = seen.raw_header("etag").unwrap().to_owned();
+    let put = async |tag: &str, settings: &Value| {
+        let headers = [json, ("if-match", tag)];
+        send(server.address, "PUT", path, &headers, &settings.to_string()).await
+    };
+    // Two people have read the same; the first one to save is right.
+    let first = put(&tag, &with(seen.json(), "audio", json!(false))).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    let second = put(&tag, &with(seen.json(), "history", json!("5s"))).await;
+    assert_eq!((second.status, &second.json()["error"]["kind"]), (412, &json!("conflict")));
+    let now = server.get(&format!("{path}/settings")).await;
+    assert_eq!((&now.json()["audio"], now.json().get("history")), (&json!(false), None));
+    // Who saves twice from one page goes on with what the first answer said.
+    assert_eq!(first.raw_header("etag"), now.raw_header("etag"));
+    let again = put(now.raw_header("etag").unwrap(), &with(now.json(), "history", json!("5s")));
+    assert_eq!(again.await.status, 200);
+    // A camera that is not there is not made by who wants to change it.
+    let headers = [json, ("if-match", "*")];
+    let nobody =
+        send(server.address, "PUT", "/api/v1/cameras/none", &headers, &street().to_string()).await;
+    assert_eq!(nobody.status, 412, "{}", nobody.text());
+    let gone = server.ask("DELETE", path, &[("if-match", &tag)]).await;
+    assert_eq!(gone.status, 412, "{}", gone.text());
+    assert_eq!(server.ask("DELETE", path, &[("if-match", "*")]).await.status, 204);
+    server.stop().await;
+}

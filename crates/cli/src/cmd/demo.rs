@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use omma_api::Journal;
 use omma_engine::Config;
 use omma_engine::config::process_environment;
 use omma_infer::{Download, Registry, download, pull};
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     print_config: bool,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, journal: Journal) -> anyhow::Result<()> {
     let data_dir = paths::user_data().join("demo");
     let registry = paths::registry(&data_dir)?;
     if !args.offline && !args.print_config {
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     args.listening.apply(&mut config);
     // Counters of the last demo would only confuse; those of another one that still runs are
     // its own.
-    serve(config, Database::OfPort, None, |address| {
+    serve(config, Database::OfPort, None, journal, |address| {
         let eyes = match (model, &clip) {
             (true, Some(clip)) => {
                 format!("{MODEL} looks at two simulated cameras and {}", clip.display())

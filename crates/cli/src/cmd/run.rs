@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use omma_api::{Port, Ports};
+use omma_api::{Journal, Port, Ports};
 use omma_engine::config::Role;
 use omma_engine::{Config, Engine, Handle};
 use omma_store::Store;
@@ -83,7 +83,7 @@ impl Listening {
     }
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, journal: Journal) -> anyhow::Result<()> {
     let started = Instant::now();
     let sources = Sources::open(&args.files)?;
     let mut config = sources.read()?;
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         log_notes(conf);
     }
     let watched = Watched::new(sources, args.listening, args.sharing.clone());
-    serve(config, Database::Kept("omma.db"), Some(watched), |address| {
+    serve(config, Database::Kept("omma.db"), Some(watched), journal, |address| {
         tracing::info!(
             address,
             ready_millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -133,6 +133,7 @@ pub(crate) fn serve(
     config: Config,
     database: Database,
     watched: Option<Watched>,
+    journal: Journal,
     on_ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -141,7 +142,8 @@ pub(crate) fn serve(
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(serve_until_signal(config, database, watched, on_ready));
+    let outcome =
+        runtime.block_on(serve_until_signal(config, database, watched, journal, on_ready));
     // What did not stop in time must not hold up the end of the process.
     runtime.shutdown_background();
     outcome
@@ -151,10 +153,11 @@ async fn serve_until_signal(
     config: Config,
     database: Database,
     watched: Option<Watched>,
+    journal: Journal,
     on_ready: impl FnOnce(&str),
 ) -> anyhow::Result<()> {
     // The port first: a second Omma must not touch the first one's cameras and store.
-    let mut ports = Ports::open(&config).await?;
+    let mut ports = Ports::open(&config).await?.with_journal(journal);
     if let Some(conf) = watched.as_ref().and_then(|watched| watched.sources.conf()) {
         ports = ports.with_conf(conf.clone());
     }

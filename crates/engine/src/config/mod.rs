@@ -4,13 +4,17 @@
 //! [`Config`] exists only after names, numbers, polygons and references have been checked,
 //! and each complaint names file, line, column, what was expected and the nearest valid name.
 
+pub(crate) mod check;
 mod env;
 mod error;
 mod file;
 mod footage;
 mod messaging;
+pub(crate) mod origin;
 mod serving;
 mod show;
+mod whole;
+mod whole_messaging;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,6 +27,7 @@ use omma_types::{CameraId, ClassName};
 
 pub use omma_bus::Broker;
 
+pub use check::{Remark, Verdict};
 pub use env::{Lookup, process_environment};
 pub use error::ConfigError;
 pub use footage::{PassThroughConfig, RecordConfig, RecordMode, RecordingsConfig, SegmentLength};
@@ -30,9 +35,12 @@ pub use messaging::{
     BusConfig, DialectConfig, EventFormat, FrameTopic, ImagebusConfig, NodeConfig, PublishConfig,
     RedactConfig, RedactStyle, Reference, Role, SinkConfig, SinkTarget,
 };
+pub use origin::{Origin, ShownValue, ValueFrom};
 pub use serving::{
     AccountsConfig, AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig,
+    WebrtcConfig,
 };
+pub use whole::written;
 
 /// Name of the detector that needs no model.
 pub const MOTION: &str = "motion";
@@ -44,6 +52,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the HTTP server listens.
     pub http: Listener,
+    /// Live video by WebRTC; none where it is turned off.
+    pub webrtc: Option<WebrtcConfig>,
     /// The gRPC server; none unless asked for.
     pub grpc: Option<GrpcConfig>,
     /// The REST interface of video-edge-ai-proxy; none unless asked for.
@@ -72,6 +82,8 @@ pub struct Config {
     pub models: BTreeMap<String, NamedModel>,
     /// The cameras in the order of their names.
     pub cameras: Vec<CameraConfig>,
+    /// Where it was read.
+    pub origin: Origin,
 }
 
 /// A model under the name that cameras use for it, with what goes for all of them.

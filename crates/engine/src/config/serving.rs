@@ -1,6 +1,6 @@
 //! Who listens where, who may ask, and whom Omma tells.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +33,16 @@ pub struct TlsConfig {
     pub key: PathBuf,
     /// Certificates that sign clients' certificates. Where given, a client needs one.
     pub client_ca: Option<PathBuf>,
+}
+
+/// Live video by WebRTC: over UDP, beside the web port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebrtcConfig {
+    /// Where it listens; none: the address and the number of the web port.
+    pub listen: Option<SocketAddr>,
+    /// Under which addresses, and ports where they are others, it can be reached from behind a
+    /// router or out of a container, beside those that this machine knows of.
+    pub public: Vec<(IpAddr, Option<u16>)>,
 }
 
 /// The gRPC server.

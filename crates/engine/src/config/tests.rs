@@ -413,3 +413,19 @@ fn derived_cameras_that_cannot_be_made_are_refused() {
         assert!(error.contains(expected), "{from} -> {to}: {error}");
     }
 }
+
+#[test]
+fn webrtc_is_on_off_or_somewhere_else() {
+    let webrtc = |text: &str| parse(&format!("version: 1\n{text}\n")).map(|config| config.webrtc);
+    assert_eq!(webrtc("").unwrap(), Some(WebrtcConfig::default()));
+    assert_eq!(webrtc("webrtc: true").unwrap(), Some(WebrtcConfig::default()));
+    assert_eq!(webrtc("webrtc: false").unwrap(), None);
+    let text = "webrtc: { listen: '0.0.0.0:8555', public: [203.0.113.7, '[2001:db8::1]:9000'] }";
+    let places = webrtc(text).unwrap().unwrap();
+    assert_eq!(places.listen, Some("0.0.0.0:8555".parse().unwrap()));
+    let public = [("203.0.113.7", None), ("2001:db8::1", Some(9000))];
+    assert_eq!(places.public, public.map(|(ip, port)| (ip.parse().unwrap(), port)));
+    let error = webrtc("webrtc: { public: [home.example] }").unwrap_err().to_string();
+    assert!(error.contains("home.example") && error.contains("omma.yaml:2"), "{error}");
+    assert!(webrtc("webrtc: { port: 1 }").is_err());
+}

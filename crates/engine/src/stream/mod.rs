@@ -27,6 +27,7 @@ use crate::demand::{Demand, Plan};
 use crate::error::EngineError;
 use crate::feed::Preroll;
 use crate::input::{self, Relayed};
+use crate::sent::{self, Inlet};
 use crate::shared::Shared;
 use crate::telemetry::{CameraMetrics, Drop as Dropped};
 
@@ -58,6 +59,8 @@ pub(crate) struct Stream {
     runtime: Handle,
     /// Where the packets come from, where another process reads the camera.
     relay: Option<Relayed>,
+    /// Where the packets come in, where the camera sends by itself.
+    pub(crate) inlet: Option<Arc<Inlet>>,
     held: Mutex<Held>,
     counters: Counters,
     stop: Stop,
@@ -104,6 +107,8 @@ impl Stream {
         relay: Option<Relayed>,
     ) -> Arc<Self> {
         let ring = GopRing::new(config.ring_bytes, config.history);
+        let is_sent = role == Role::Main && relay.is_none() && sent::is_sent(&config.url);
+        let inlet = is_sent.then(|| Inlet::new(metrics.left_out.clone()));
         Arc::new(Self {
             camera: config.id.clone(),
             role,
@@ -113,6 +118,7 @@ impl Stream {
             config: config.clone(),
             runtime: runtime.clone(),
             relay,
+            inlet,
             held: Mutex::new(Held { info: None, ring, taps: Vec::new() }),
             counters: Counters::default(),
             stop: Stop::new(),
@@ -177,6 +183,9 @@ impl Stream {
             let left_out = self.metrics.left_out.clone();
             let runtime = self.runtime.clone();
             return Ok(input::relayed(&self.camera, relay.clone(), runtime, left_out));
+        }
+        if let Some(inlet) = &self.inlet {
+            return Ok(inlet.source());
         }
         let left_out = &self.metrics.left_out;
         let spec = crate::source::resolve(&self.config, self.url(), &self.runtime, left_out)?;

@@ -26,6 +26,9 @@ const KNOCK_EVERY: Duration = Duration::from_millis(400);
 /// A door that takes connections and says nothing is knocked at less and less, down to this.
 const MUTE_KNOCK_EVERY: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether somebody sends to a camera that is not fetched.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// However closed a door seems, the camera itself is tried again after this: what knocks may
 /// be mistaken.
 const TRY_ANYWAY: Duration = Duration::from_secs(30);
@@ -142,6 +145,11 @@ impl Supervisor {
     /// answers again the wait is over, and while its door is closed it goes on.
     fn wait(&self, delay: Duration, may_be_gone: bool) {
         let stop = &self.stream.stop;
+        if let Some(inlet) = &self.stream.inlet {
+            // Nothing can be done before somebody sends, and then nothing is to be waited for.
+            while !inlet.has_sender() && !stop.wait(LOOK_EVERY) {}
+            return;
+        }
         let Some(door) = self.door.as_ref().filter(|_| may_be_gone) else {
             stop.wait(delay);
             return;

@@ -4,7 +4,7 @@
 
 mod boxes;
 mod mime;
-mod units;
+pub(crate) mod units;
 
 use std::time::Duration;
 

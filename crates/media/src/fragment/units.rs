@@ -77,7 +77,7 @@ fn kind(unit: &[u8], is_hevc: bool) -> Kind {
 }
 
 /// The units between start codes, without the zeros that may follow them.
-fn units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = start_code(data).and_then(|at| data.get(at + 3..));
     std::iter::from_fn(move || {
         loop {

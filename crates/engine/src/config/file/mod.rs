@@ -6,7 +6,7 @@ mod messaging;
 mod values;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
 use super::{
     AccountsConfig, AnnotationsConfig, CameraConfig, Config, Detector, GrpcConfig, Listener,
-    MOTION, ModelConfig, NamedModel, RecordingsConfig, Scope, TlsConfig, TokenConfig,
+    MOTION, ModelConfig, NamedModel, Origin, RecordingsConfig, Scope, TlsConfig, TokenConfig,
+    WebrtcConfig,
 };
 
 const DEFAULT_HTTP: SocketAddr = local(8080);
@@ -47,6 +48,7 @@ struct ConfigFile {
     data_dir: Option<Spanned<String>>,
     #[serde(default)]
     http: ListenerFile,
+    webrtc: Option<WebrtcFile>,
     grpc: Option<GrpcFile>,
     chrysalis: Option<ListenerFile>,
     #[serde(default)]
@@ -105,6 +107,22 @@ struct GrpcFile {
 struct AuthFile {
     #[serde(default)]
     tokens: Vec<Spanned<TokenFile>>,
+}
+
+/// `webrtc: false`, or where it is.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WebrtcFile {
+    Whether(bool),
+    Where(WebrtcPlacesFile),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebrtcPlacesFile {
+    listen: Option<Spanned<String>>,
+    #[serde(default)]
+    public: Vec<Spanned<String>>,
 }
 
 /// `accounts: true`, or how long things last.
@@ -241,6 +259,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         publish: check.publish(&file.publish, &cameras)?,
         sinks: check.sinks(&file.sinks, &cameras)?,
         data_dir,
+        webrtc: check.webrtc(file.webrtc.as_ref(), http.address)?,
         http,
         grpc: file.grpc.as_ref().map(|grpc| check.grpc(grpc)).transpose()?,
         chrysalis: chrysalis.transpose()?,
@@ -256,6 +275,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         annotations: file.annotations.as_ref().map(|a| check.annotations(a)).transpose()?,
         models,
         cameras,
+        origin: Origin::new(name, text),
     };
     config.share_work(name, None, None)?;
     Ok(config)
@@ -302,6 +322,32 @@ impl Check<'_> {
         };
         let tls = file.tls.as_ref().map(|tls| self.tls(tls)).transpose()?;
         Ok(Listener { address, insecure: file.insecure, tls })
+    }
+
+    fn webrtc(
+        &self,
+        file: Option<&WebrtcFile>,
+        default: SocketAddr,
+    ) -> Result<Option<WebrtcConfig>, ConfigError> {
+        let places = match file {
+            Some(WebrtcFile::Whether(false)) => return Ok(None),
+            None | Some(WebrtcFile::Whether(true)) => return Ok(Some(WebrtcConfig::default())),
+            Some(WebrtcFile::Where(places)) => places,
+        };
+        let listen = places.listen.as_ref().map(|text| self.address(text, default)).transpose()?;
+        let mut public = Vec::new();
+        for place in &places.public {
+            let text = self.text(place)?;
+            let whole = text.parse().map(|at: SocketAddr| (at.ip(), Some(at.port())));
+            let found = whole.or_else(|_no_port| text.parse().map(|ip: IpAddr| (ip, None)));
+            public.push(found.map_err(|_no_address| {
+                self.wrong(
+                    place.referenced,
+                    format!("`{text}` is no IP address; write 203.0.113.7 or 203.0.113.7:8555"),
+                )
+            })?);
+        }
+        Ok(Some(WebrtcConfig { listen, public }))
     }
 
     fn grpc(&self, file: &GrpcFile) -> Result<GrpcConfig, ConfigError> {

@@ -1,14 +1,13 @@
-//! The part of `omma config show` about brokers: what goes out, and who does which work.
+//! The part of what is in force about brokers: what goes out, and who does which work.
 
-use omma_engine::Config;
-use omma_engine::config::{
-    Broker, BusConfig, DialectConfig, EventFormat, ImagebusConfig, NodeConfig, PublishConfig,
-    Reference, SinkConfig, SinkTarget,
-};
 use omma_types::redact_url;
 use serde_json::{Value, json};
 
-use super::show::{HIDDEN, duration, listener};
+use super::whole::{HIDDEN, duration, listener};
+use super::{
+    Broker, BusConfig, Config, DialectConfig, EventFormat, ImagebusConfig, NodeConfig,
+    PublishConfig, Reference, SinkConfig, SinkTarget,
+};
 
 /// The sections `bus`, `node`, `publish` and `sinks`, where there is something to say.
 pub(super) fn sections(config: &Config) -> Vec<(&'static str, Value)> {

@@ -1,0 +1,75 @@
+// Keeps sending until somebody stops it: where the connection breaks off, it is made anew.
+
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { wait } from '../api/socket';
+import { startSending, type Sending, type Sent } from './whip';
+
+export type SenderState =
+  | { state: 'off' }
+  | { state: 'connecting' }
+  | { state: 'sending'; sent: Sent }
+  /** It is tried again by itself. */
+  | { state: 'lost'; reason: string };
+
+/** Sends `stream` as long as there is one, to the camera `start` was called with. */
+export function useSender() {
+  const [state, setState] = useState<SenderState>({ state: 'off' });
+  const current = useRef<AbortController>(undefined);
+
+  const stop = useCallback(() => {
+    current.current?.abort();
+    current.current = undefined;
+    setState({ state: 'off' });
+  }, []);
+  useEffect(() => stop, [stop]);
+
+  const start = useCallback((camera: string, stream: MediaStream) => {
+    current.current?.abort();
+    const controller = new AbortController();
+    const { signal } = controller;
+    current.current = controller;
+    let tries = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let sending: Sending | undefined;
+    const drop = () => {
+      clearTimeout(timer);
+      sending?.stop();
+      sending = undefined;
+    };
+    signal.addEventListener('abort', drop);
+    const lost = (reason: string) => {
+      if (signal.aborted) return;
+      drop();
+      setState({ state: 'lost', reason });
+      timer = setTimeout(() => void connect(), wait(tries, Math.random()));
+      tries += 1;
+    };
+    const look = async (of: Sending) => {
+      const sent = await of.sent();
+      if (signal.aborted || sending !== of) return;
+      setState({ state: 'sending', sent });
+      timer = setTimeout(() => void look(of), 1000);
+    };
+    const connect = async () => {
+      setState({ state: 'connecting' });
+      try {
+        const begun = await startSending(camera, stream, {
+          state: (now) => {
+            if (now === 'connected' && sending) {
+              tries = 0;
+              clearTimeout(timer);
+              void look(sending);
+            } else if (now === 'failed' || now === 'closed') lost(`WebRTC: ${now}`);
+          },
+        });
+        if (signal.aborted) begun.stop();
+        else sending = begun;
+      } catch (error) {
+        lost(error instanceof Error ? error.message : String(error));
+      }
+    };
+    void connect();
+  }, []);
+
+  return { state, start, stop };
+}

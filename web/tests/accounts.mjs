@@ -1,0 +1,243 @@
+// The portal of a server with accounts: its first user, log-in and its end, what each role is
+// offered, users, tokens and their trail; and the pages about the server itself.
+//
+//     OMMA=../target/debug/omma node tests/accounts.mjs       # SHOTS=folder keeps pictures of all pages
+
+import { join } from 'node:path';
+import { check, close, faultsOf, moves, open, run } from './page.mjs';
+import { eventually, start } from './serve.mjs';
+
+const server = await start({ top: ['accounts: true'] });
+const { shots, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
+
+const PASSWORD = 'quite a long one';
+// Labels of what is needed end with a star.
+const PASSWORD_FIELD = /^Password( \*)?$/;
+const shot = (page, name) => shots && page.screenshot({ path: join(shots, `${name}.png`) });
+
+async function logIn(page, name, password = PASSWORD) {
+  await page.getByLabel('User name').fill(name);
+  await page.getByLabel(PASSWORD_FIELD).fill(password);
+  await page.click('[data-testid="login"] button[type="submit"]');
+}
+
+/** Asks the API with a user's own session. */
+const asks = (page, method, path, data) => page.evaluate(async ([verb, address, body]) => {
+  const { csrf } = await (await fetch('/api/v1/me')).json();
+  const response = await fetch(address, { method: verb, headers: { 'x-omma-csrf': csrf, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  return { status: response.status, body: text && JSON.parse(text) };
+}, [method, path, data]);
+
+/** The session of a user, made by logging in once. */
+const sessions = {};
+async function as(name, options = {}) {
+  if (!sessions[name]) {
+    const page = await newPage();
+    await logIn(page, name);
+    await page.waitForSelector('[data-testid="user-menu"]');
+    sessions[name] = await page.context().storageState();
+    await close(page);
+  }
+  return newPage({ ...options, state: sessions[name] });
+}
+
+async function choose(page, label, option) {
+  await page.getByRole('combobox', { name: label }).or(page.getByRole('textbox', { name: label })).first().click();
+  await page.getByRole('option', { name: option }).first().click();
+}
+
+const tests = {
+  async 'the first user is made with the link of the log'() {
+    const page = await newPage();
+    await page.waitForSelector('[data-testid="no-user"]');
+    await shot(page, 'no-user');
+    const path = await eventually('the link is in the log', () => server.setupPath());
+    await page.goto('about:blank');
+    await page.goto(server.portal + path);
+    await page.getByLabel('User name').fill('anna');
+    await page.getByLabel(PASSWORD_FIELD).fill('short');
+    await page.click('button:has-text("Begin")');
+    await page.waitForSelector('text=shorter than 10');
+    await page.getByLabel(PASSWORD_FIELD).fill(PASSWORD);
+    await page.getByLabel('Once more').fill(PASSWORD);
+    await shot(page, 'setup');
+    const found = await faultsOf(page, 'setup');
+    check('nothing serious is found', found.length === 0, found);
+    await page.click('button:has-text("Begin")');
+    await moves(page, 'street');
+    check('the token is gone from the address', page.url() === `${server.portal}/`, page.url());
+    await close(page);
+  },
+
+  async 'a wrong password is refused, the right one leads to where one was going'() {
+    const page = await newPage({ path: '/events?kinds=camera_state' });
+    await logIn(page, 'anna', 'not the right one');
+    await page.waitForSelector('[role="alert"]');
+    await shot(page, 'login-failed');
+    await logIn(page, 'anna');
+    await page.waitForSelector('[data-testid="events"]');
+    check('the page that was asked for', page.url().endsWith('/events?kinds=camera_state'), page.url());
+    await close(page);
+  },
+
+  async 'a session that ends in the middle is begun anew, and nothing is lost'() {
+    const page = await newPage({ path: '/cameras' });
+    await logIn(page, 'anna');
+    await page.click('button:has-text("Add camera")');
+    await page.getByLabel(/^Name/).fill('half-written');
+    await page.context().clearCookies();
+    await page.waitForSelector('[data-testid="login"]', { timeout: 30_000 });
+    await shot(page, 'login-ended');
+    await page.getByLabel(PASSWORD_FIELD).fill(PASSWORD);
+    await page.click('[data-testid="login"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="login"]', { state: 'detached' });
+    check('the form is as it was', (await page.getByLabel(/^Name/).inputValue()) === 'half-written');
+    await close(page);
+  },
+
+  async 'users are added, changed, locked out and removed'() {
+    const page = await as('anna', { path: '/system/users' });
+    const add = async (name, role, cameras) => {
+      await page.click('button:has-text("Add user")');
+      const form = page.getByRole('dialog');
+      await form.getByLabel('User name').fill(name);
+      if (role !== 'Viewer') await choose(page, 'Role', role);
+      if (cameras) {
+        await form.getByRole('switch', { name: 'All cameras' }).click({ force: true });
+        await form.getByLabel('Cameras', { exact: true }).last().fill(cameras);
+        await page.keyboard.press('Enter');
+      }
+      await form.getByLabel(PASSWORD_FIELD).fill(PASSWORD);
+      await form.getByLabel('Once more').fill(PASSWORD);
+      await shot(page, 'user-form');
+      await form.locator('button[type="submit"]').click();
+      await page.waitForSelector(`[data-testid="user-${name}"]`);
+    };
+    await add('vera', 'Viewer');
+    await add('otto', 'Operator');
+    await add('lina', 'Viewer', 'street');
+    await add('gone', 'Viewer');
+    check('her cameras', (await page.innerText('[data-testid="user-lina"]')).includes('street'));
+    const menu = async (name, item) => {
+      await page.click(`[data-testid="user-${name}"] button[aria-label="More for ${name}"]`);
+      await page.getByRole('menuitem', { name: item }).click();
+    };
+    await menu('gone', 'Edit');
+    await page.getByRole('dialog').getByRole('switch', { name: 'Locked out' }).click({ force: true });
+    await page.click('[role="dialog"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="user-gone"] >> text=Locked out');
+    const kept = await newPage();
+    await logIn(kept, 'gone');
+    await kept.waitForSelector('[role="alert"]');
+    await close(kept);
+    await menu('gone', 'Remove');
+    await page.click('[role="dialog"] button:has-text("Remove")');
+    await page.waitForSelector('[data-testid="user-gone"]', { state: 'detached' });
+    await menu('anna', 'Remove');
+    await page.click('[role="dialog"] button:has-text("Remove")');
+    await page.waitForSelector('[role="dialog"] >> text=nobody could manage');
+    await page.click('[role="dialog"] button:has-text("Cancel")');
+    await close(page);
+  },
+
+  async 'a viewer is offered what a viewer may, an operator more'() {
+    const viewer = await as('vera', { path: '/cameras' });
+    await viewer.waitForSelector('[data-testid="camera-street"]');
+    check('no cameras to add', (await viewer.locator('button:has-text("Add camera")').count()) === 0);
+    check('recording is not hers to switch', await viewer.getByLabel('Record street').isDisabled());
+    await viewer.goto(`${server.portal}/cameras/street`);
+    await moves(viewer, 'street');
+    check('nor lines', await viewer.locator('[data-testid="edit"]').isDisabled());
+    await viewer.goto(`${server.portal}/system/users`);
+    await viewer.waitForSelector('[data-testid="denied"]');
+    check('the server says the same', (await asks(viewer, 'POST', '/api/v1/cameras/street/pause')).status === 403);
+    await close(viewer);
+
+    const operator = await as('otto', { path: '/cameras' });
+    await operator.click('button[aria-label="Pause street"]');
+    await operator.waitForSelector('button[aria-label="Resume street"]');
+    await operator.click('button[aria-label="Resume street"]');
+    await operator.waitForSelector('button[aria-label="Pause street"]');
+    await operator.click('button[aria-label="More for street"]');
+    check('no settings', (await operator.getByRole('menuitem').allInnerTexts()).join() === 'Passing on');
+    await operator.keyboard.press('Escape');
+    await close(operator);
+
+    const some = await as('lina', { path: '/' });
+    await moves(some, 'street');
+    check('only her camera', (await some.locator('[data-testid^="tile-"]').count()) === 1);
+    check('nothing about the whole system', (await some.locator('nav a[href="/system"]').count()) === 0);
+    await close(some);
+  },
+
+  async 'somebody else at the same browser sees nothing of the one before'() {
+    const page = await newPage({ path: '/system/users' });
+    await logIn(page, 'anna');
+    await page.waitForSelector('[data-testid="user-vera"]');
+    await page.click('[data-testid="user-menu"]');
+    await shot(page, 'user-menu');
+    await page.getByRole('menuitem', { name: 'Log out' }).click();
+    await page.waitForSelector('[data-testid="login"]');
+    await logIn(page, 'lina');
+    await page.waitForSelector('[data-testid="tile-street"]');
+    check('her cameras only', (await page.locator('[data-testid^="tile-"]').count()) === 1);
+    await close(page);
+  },
+
+  async 'a password is changed, and a token is made, used and taken back'() {
+    const page = await newPage({ path: '/account' });
+    await logIn(page, 'vera');
+    await page.getByLabel('Password so far').fill('wrong, I believe');
+    await page.getByLabel('New password').fill(`${PASSWORD}!`);
+    await page.getByLabel('Once more').fill(`${PASSWORD}!`);
+    await page.click('form button:has-text("Change password")');
+    await page.waitForSelector('text=the old password is wrong');
+    await page.getByLabel('Password so far').fill(PASSWORD);
+    await page.click('form button:has-text("Change password")');
+    await page.waitForSelector('text=The password was changed');
+    await page.click('button:has-text("Make a token")');
+    await page.getByLabel('For what').fill('a test');
+    check('no more than she may', (await page.getByLabel('Everything', { exact: true }).count()) === 0);
+    await shot(page, 'token-form');
+    await page.click('[role="dialog"] button[type="submit"]');
+    const token = await page.locator('[data-testid="token"]').innerText();
+    await shot(page, 'token');
+    const authorization = { headers: { Authorization: `Bearer ${token}` } };
+    check('the token is good', (await fetch(`${server.omma}/api/v1/cameras`, authorization)).ok);
+    await page.click('[role="dialog"] button:has-text("Done")');
+    await page.click('button[aria-label="Take back a test"]');
+    await page.waitForSelector('text=There are no tokens');
+    check('and no longer', (await fetch(`${server.omma}/api/v1/cameras`, authorization)).status === 401);
+    delete sessions.vera;
+    await close(page);
+  },
+
+  async 'what was done stands in the audit log'() {
+    const page = await as('anna', { path: '/system/audit?what=login_failed' });
+    await page.waitForSelector('[data-testid="audit"] tbody tr');
+    const rows = await page.locator('[data-testid="audit"] tbody tr').allInnerTexts();
+    check('only what was asked for', rows.every((row) => row.includes('failed to log in')), rows);
+    await page.goto(`${server.portal}/system/audit?who=vera`);
+    await page.waitForSelector('[data-testid="audit"] >> text=made a token');
+    await close(page);
+  },
+
+  async 'every page about accounts is usable by everybody'() {
+    const page = await as('anna');
+    await close(page);
+    await eachLook({ login: '/' });
+    await eachLook({ account: '/account', users: '/system/users', audit: '/system/audit', wall: '/' }, { state: sessions.anna });
+  },
+
+  async 'an operator records'() {
+    const operator = await as('otto', { path: '/cameras' });
+    await operator.getByLabel('Record street').click({ force: true });
+    await eventually('it is no longer recorded', async () => !(await operator.getByLabel('Record street').isChecked()));
+    await operator.getByLabel('Record street').click({ force: true });
+    await eventually('it is recorded again', async () => operator.getByLabel('Record street').isChecked());
+    await close(operator);
+  },
+};
+
+await run(tests, server, true);
