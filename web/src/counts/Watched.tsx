@@ -59,7 +59,7 @@ export function WatchedForm({ cameras, camera: chosen, rule: chosenRule, span, c
   });
   const good = camera !== undefined && current !== undefined && to > from && typeof missed === 'number';
   return (
-    <Modal opened onClose={close} title={t('watched.title')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Modal opened onClose={close} size="lg" title={t('watched.title')} closeButtonProps={{ 'aria-label': t('close') }}>
       <form
         onSubmit={(event) => {
           event.preventDefault();

@@ -71,7 +71,7 @@ export function EventDetails({ id, close, steps, review, changed }: Props) {
           <EventFilm key={data.id} event={data} />
           <Table verticalSpacing={4} variant="vertical" layout="fixed">
             <Table.Tbody>
-              {rows.map(([name, value]) => <Table.Tr key={name}><Table.Th w={150}>{name}</Table.Th><Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td></Table.Tr>)}
+              {rows.map(([name, value]) => <Table.Tr key={name}><Table.Th w={170}>{name}</Table.Th><Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td></Table.Tr>)}
             </Table.Tbody>
           </Table>
           <Group gap="xs">
