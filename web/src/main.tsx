@@ -17,10 +17,12 @@ import { router } from './router';
 import { theme } from './theme';
 
 const client = new QueryClient({ defaultOptions: { queries: { retry, staleTime: 1000 } } });
+// Whoever shows it says what went wrong.
+const ignored = () => undefined;
 // Who is there, the page, and what most pages need first: on their way before anything is drawn.
-void client.prefetchQuery(sessionQuery);
+client.query(sessionQuery).catch(ignored);
 void router.load();
-void client.prefetchQuery(camerasQuery);
+client.query(camerasQuery).catch(ignored);
 
 const root = document.getElementById('root');
 if (root) {
