@@ -55,7 +55,7 @@ fn levels(shot: &Shot, crop: &str) -> usize {
 
 /// The text of the page at `address`, once a camera's picture moves on it.
 fn page_text(server: &Server, address: &str, dir: &Path) -> Option<String> {
-    let Some(browser) = Browser::find() else { return None };
+    let browser = Browser::find()?;
     if server.get("/").text().contains("built without") {
         omma_testkit::skipped("no portal in this program: make build");
         return None;

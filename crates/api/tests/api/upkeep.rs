@@ -225,7 +225,7 @@ async fn a_model_is_timed_and_only_one_at_a_time() {
     let Some(data) = omma_testkit::data() else { return };
     let models = data.root().join("models");
     let server = Server::run_with(config("version: 1"), |_dir| {
-        Registry::new(None, &[models.clone()]).unwrap()
+        Registry::new(None, std::slice::from_ref(&models)).unwrap()
     })
     .await;
     let listed = server.get("/api/v1/models").await.json();

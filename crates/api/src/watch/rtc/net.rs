@@ -270,8 +270,10 @@ mod tests {
         assert!(lines.find(place(1), None).is_none());
         assert!(lines.find(place(1), Some("nobody")).is_none());
         assert!(lines.find(place(1), Some("one")).is_some());
-        assert!(lines.find(place(1), None).unwrap().same_channel(&lines.by_name["one"].queue));
+        let queue = lines.by_name["one"].queue.clone();
+        assert!(lines.find(place(1), None).unwrap().same_channel(&queue));
         assert!(lines.find(place(1), Some("other")).is_some());
+        drop(queue);
         lines.remove("one");
         assert!(one.is_closed() && !other.is_closed());
         assert!(lines.find(place(1), None).is_some(), "it is the other's since");
