@@ -16,7 +16,7 @@ test_packages=(
   chromium curl ffmpeg nginx-light libnginx-mod-rtmp openssl python3-venv
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly python3-gi
-  redis-server redis-sentinel mosquitto mosquitto-clients default-jre-headless maven
+  redis-server redis-sentinel sqlite3 mosquitto mosquitto-clients default-jre-headless maven
 )
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }

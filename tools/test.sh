@@ -12,6 +12,7 @@ cargo test --workspace --locked --no-fail-fast -- --show-output 2>&1 | tee "$log
 status=${PIPESTATUS[0]}
 # The portal: its logic, then its pages in a real browser on the real program.
 {
+  OMMA=$(realpath "${CARGO_TARGET_DIR:-target}/debug/omma") && export OMMA
   cd web && npm test && npm run browser || exit 1
 } 2>&1 | tee -a "$log"
 portal=${PIPESTATUS[0]}
