@@ -427,5 +427,8 @@ fn webrtc_is_on_off_or_somewhere_else() {
     assert_eq!(places.public, public.map(|(ip, port)| (ip.parse().unwrap(), port)));
     let error = webrtc("webrtc: { public: [home.example] }").unwrap_err().to_string();
     assert!(error.contains("home.example") && error.contains("omma.yaml:2"), "{error}");
-    assert!(webrtc("webrtc: { port: 1 }").is_err());
+    for text in ["webrtc: { port: 1 }", "accounts: { port: 1 }", "webrtc: port"] {
+        let error = webrtc(text).unwrap_err().to_string();
+        assert!(error.contains("port") && error.contains("omma.yaml:2"), "{text}: {error}");
+    }
 }

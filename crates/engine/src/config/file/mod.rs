@@ -3,6 +3,7 @@
 pub(super) mod camera;
 mod derived;
 mod messaging;
+mod switch;
 mod values;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde_saphyr::{Location, Spanned};
 
 use self::camera::CameraFile;
 use self::messaging::{BusFile, NodeFile, PublishFile, SinkFile};
+use self::switch::Switch;
 use self::values::{as_path, class_names};
 use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
@@ -48,12 +50,12 @@ struct ConfigFile {
     data_dir: Option<Spanned<String>>,
     #[serde(default)]
     http: ListenerFile,
-    webrtc: Option<WebrtcFile>,
+    webrtc: Option<Switch<WebrtcFile>>,
     grpc: Option<GrpcFile>,
     chrysalis: Option<ListenerFile>,
     #[serde(default)]
     auth: AuthFile,
-    accounts: Option<AccountsFile>,
+    accounts: Option<Switch<AccountsFile>>,
     #[serde(default)]
     recordings: RecordingsFile,
     #[serde(default)]
@@ -109,33 +111,17 @@ struct AuthFile {
     tokens: Vec<Spanned<TokenFile>>,
 }
 
-/// `webrtc: false`, or where it is.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum WebrtcFile {
-    Whether(bool),
-    Where(WebrtcPlacesFile),
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WebrtcPlacesFile {
+struct WebrtcFile {
     listen: Option<Spanned<String>>,
     #[serde(default)]
     public: Vec<Spanned<String>>,
 }
 
-/// `accounts: true`, or how long things last.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum AccountsFile {
-    Whether(bool),
-    How(Box<AccountTimesFile>),
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AccountTimesFile {
+struct AccountsFile {
     idle: Option<Spanned<String>>,
     longest: Option<Spanned<String>>,
     audit_keep: Option<Spanned<String>>,
@@ -326,13 +312,13 @@ impl Check<'_> {
 
     fn webrtc(
         &self,
-        file: Option<&WebrtcFile>,
+        file: Option<&Switch<WebrtcFile>>,
         default: SocketAddr,
     ) -> Result<Option<WebrtcConfig>, ConfigError> {
         let places = match file {
-            Some(WebrtcFile::Whether(false)) => return Ok(None),
-            None | Some(WebrtcFile::Whether(true)) => return Ok(Some(WebrtcConfig::default())),
-            Some(WebrtcFile::Where(places)) => places,
+            Some(Switch::Is(false)) => return Ok(None),
+            None | Some(Switch::Is(true)) => return Ok(Some(WebrtcConfig::default())),
+            Some(Switch::Set(places)) => places,
         };
         let listen = places.listen.as_ref().map(|text| self.address(text, default)).transpose()?;
         let mut public = Vec::new();
@@ -418,12 +404,12 @@ impl Check<'_> {
         Ok(tokens)
     }
 
-    fn accounts(&self, file: &AccountsFile) -> Result<Option<AccountsConfig>, ConfigError> {
+    fn accounts(&self, file: &Switch<AccountsFile>) -> Result<Option<AccountsConfig>, ConfigError> {
         let usual = AccountsConfig::default();
         let times = match file {
-            AccountsFile::Whether(false) => return Ok(None),
-            AccountsFile::Whether(true) => return Ok(Some(usual)),
-            AccountsFile::How(times) => times,
+            Switch::Is(false) => return Ok(None),
+            Switch::Is(true) => return Ok(Some(usual)),
+            Switch::Set(times) => times,
         };
         Ok(Some(AccountsConfig {
             idle: self.duration_or(times.idle.as_ref(), usual.idle)?,
