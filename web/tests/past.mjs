@@ -367,6 +367,9 @@ const tests = {
   async 'a range is taken along, and people hidden where that is wanted'() {
     const page = await newPage({ path: '/recordings?camera=street' });
     await eventually('footage plays', async () => (await films(page)).some(({ width }) => width > 0), 40_000);
+    // What is taken along is what was played: in front of it there may be none.
+    const [{ at: begun }] = await films(page);
+    await eventually('it goes on', async () => (await films(page))[0].at > begun + 5500);
     await page.click('h1');
     await page.keyboard.press(' ');
     await page.keyboard.press('o');
