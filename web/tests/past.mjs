@@ -365,8 +365,12 @@ const tests = {
   },
 
   async 'a range is taken along, and people hidden where that is wanted'() {
+    await eventually('footage', async () => {
+      const { newest_ms, oldest_ms } = await api('/api/v1/cameras/street/recordings');
+      return newest_ms - oldest_ms > 20_000;
+    }, 60_000);
     const page = await newPage({ path: '/recordings?camera=street' });
-    await eventually('footage plays', async () => (await films(page)).some(({ width }) => width > 0), 40_000);
+    await eventually('footage plays', async () => (await films(page)).some(({ width, paused }) => width > 0 && !paused), 40_000);
     // What is taken along is what was played: in front of it there may be none.
     const [{ at: begun }] = await films(page);
     await eventually('it goes on', async () => (await films(page))[0].at > begun + 5500);
