@@ -1,8 +1,8 @@
 # Each target does its own set-up on a fresh Debian machine and runs to the end.
 
 SHELL := /bin/bash
-# Node of the set-up last: one that is there already is newer or it would not be there.
-export PATH := $(HOME)/.cargo/bin:$(PATH):$(CURDIR)/.setup/node/bin
+# Node of the set-up first: it is there only where the system's was too old.
+export PATH := $(CURDIR)/.setup/node/bin:$(HOME)/.cargo/bin:$(PATH)
 
 # Where ONNX Runtime was put by the set-up; without it the built-in engine is used.
 ort := $(firstword $(ORT_DYLIB_PATH) $(CURDIR)/.setup/onnxruntime/libonnxruntime.so.1.31.1)

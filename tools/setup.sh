@@ -75,7 +75,8 @@ PYTHON
 # it, as it has ONNX Runtime.
 node_version=22.20.0
 has_node() {
-  "$@" -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+  "$@" -e 'const [a, b] = process.versions.node.split(".").map(Number);
+    process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null
 }
 install_node() {
   has_node node && command -v npm >/dev/null && return
