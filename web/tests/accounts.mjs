@@ -48,11 +48,11 @@ async function choose(page, label, option) {
 }
 
 const tests = {
-  async 'the first user is made with the link of the log'() {
+  async 'the first user is made with the link that the start prints'() {
     const page = await newPage();
     await page.waitForSelector('[data-testid="no-user"]');
     await shot(page, 'no-user');
-    const path = await eventually('the link is in the log', () => server.setupPath());
+    const path = await eventually('the link is printed', () => server.setupPath());
     await page.goto('about:blank');
     await page.goto(server.portal + path);
     await page.getByLabel('User name').fill('anna');

@@ -14,6 +14,7 @@
 
 mod access;
 mod accounts;
+mod addresses;
 pub mod chrysalis;
 mod deepvision;
 pub mod dto;
@@ -40,7 +41,7 @@ use omma_types::Event;
 pub use error::ServeError;
 pub use journal::Journal;
 pub use port::Port;
-pub use server::{Ports, openapi, serve};
+pub use server::{Ports, needs_first_user, openapi, serve};
 pub use tls::TlsError;
 
 /// An event as `/api/v1/events` shows it, without the sequence number that the store gives.

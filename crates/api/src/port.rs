@@ -4,7 +4,7 @@
 //! between them and the network is the same for all and here: the bound on connections, the
 //! handshake with its deadline, who is at the other end, and the end of it all.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use omma_engine::config::{Listener, TlsConfig, TokenConfig};
+use omma_engine::config::{Listener, TokenConfig};
 use omma_engine::{Config, PortMetrics, Refused};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,12 +25,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::addresses;
 use crate::error::ServeError;
 use crate::server::Ending;
 use crate::tls::{Protocol, Tls};
 
 /// Connections at a time; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 512;
+
+/// Addresses told to people: somebody reads them.
+const MAX_URLS: usize = 4;
 
 /// A client that does not say what it wants for this long is let go, also between requests.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,8 +113,27 @@ impl Port {
 
     /// What to ask, for people: `https://127.0.0.1:8080/`.
     pub fn url(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}/", self.address)
+        format!("{}://{}/", self.scheme(), self.address)
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Under which addresses it can be asked: from this machine first, and where it listens on all
+    /// of them, under the machine's own.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        if !self.address.ip().is_unspecified() {
+            return vec![self.url()];
+        }
+        let others = addresses::reachable(self.address.ip()).into_iter();
+        let others = others.filter(|ip| !ip.is_loopback()).take(MAX_URLS).map(|ip| match ip {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => format!("[{v6}]"),
+        });
+        let names = std::iter::once("localhost".to_owned()).chain(others);
+        let (scheme, port) = (self.scheme(), self.address.port());
+        names.map(|name| format!("{scheme}://{name}:{port}/")).collect()
     }
 
     /// Whether only this machine can reach it.
@@ -175,7 +198,7 @@ fn check_protection(
     if address.ip().is_loopback() {
         return Ok(());
     }
-    if is_protected(listener, &config.tokens) || config.accounts.is_some() {
+    if is_protected(listener, &config.tokens) || config.accounts().is_some() {
         if listener.tls.is_none() {
             tracing::warn!(
                 port = section, %address,
@@ -207,7 +230,7 @@ pub(crate) fn exposed(config: &Config) -> Vec<ServeError> {
     let listeners = sections.into_iter().chain(pages);
     let exposed = listeners.filter_map(|(section, listener)| {
         let listener = listener?;
-        let asks = is_protected(listener, &config.tokens) || config.accounts.is_some();
+        let asks = is_protected(listener, &config.tokens) || config.accounts().is_some();
         let fine = asks || listener.insecure || listener.address.ip().is_loopback();
         (!fine).then_some(ServeError::Unprotected { section, address: listener.address })
     });
@@ -216,8 +239,7 @@ pub(crate) fn exposed(config: &Config) -> Vec<ServeError> {
 
 /// Whether anybody is asked who they are.
 pub(crate) fn is_protected(listener: &Listener, tokens: &[TokenConfig]) -> bool {
-    let asks = |tls: &TlsConfig| tls.client_ca.is_some();
-    !tokens.is_empty() || listener.tls.as_ref().is_some_and(asks)
+    !tokens.is_empty() || listener.asks_for_certificate()
 }
 
 /// The next connection, once there is room for it. None when it broke before it began.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::future::OptionFuture;
 use omma_engine::config::{DialectConfig, Listener, PublishConfig, Scope, TlsConfig, TokenConfig};
 use omma_engine::{Config, Handle};
+use omma_store::StoreError;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -22,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Access;
-use crate::accounts::setup::{GOOD_FOR, SetupLink};
+use crate::accounts::setup::SetupLink;
 use crate::accounts::{Accounts, Audit, audit};
 use crate::chrysalis::{self, Conf};
 use crate::error::{ApiError, ServeError};
@@ -323,8 +324,8 @@ pub struct Ports {
     pages: Vec<DialectPage>,
     conf: Conf,
     data_dir: PathBuf,
-    /// What the first administrator is made with, and its address; none without accounts.
-    link: Option<(SetupLink, String)>,
+    /// What the first administrator is made with, and its addresses; none without accounts.
+    setup: Option<(SetupLink, Vec<String>)>,
     journal: Journal,
 }
 
@@ -355,22 +356,24 @@ impl Ports {
         };
         let pages = DialectPage::open_all(config).await?;
         let (conf, data_dir) = (Conf::default(), config.data_dir.clone());
-        let link = match &config.accounts {
+        let setup = match config.accounts() {
             Some(_) => {
                 let (link, token) =
                     SetupLink::new(Instant::now()).map_err(|_no_random| ServeError::NoRandom)?;
-                Some((link, format!("{}setup#{token}", http.url())))
+                let address = |url| format!("{url}setup#{token}");
+                Some((link, http.urls().into_iter().map(address).collect()))
             }
             None => None,
         };
         let journal = Journal::default();
-        Ok(Self { http, webrtc, grpc, chrysalis, pages, conf, data_dir, link, journal })
+        Ok(Self { http, webrtc, grpc, chrysalis, pages, conf, data_dir, setup, journal })
     }
 
-    /// The address with which the first administrator is made, once and for half an hour. It is
-    /// good only where [`serve`] finds no user and no token that could make one.
-    pub fn setup_link(&self) -> Option<&str> {
-        self.link.as_ref().map(|(_link, address)| address.as_str())
+    /// Where the first administrator is made, once and within half an hour: the same under each
+    /// address of the web port. Empty without accounts, and good only where [`needs_first_user`].
+    /// For whoever started the program alone: in no log.
+    pub fn setup_links(&self) -> &[String] {
+        self.setup.as_ref().map_or(&[], |(_link, addresses)| addresses)
     }
 
     /// The same, with what a `conf.yaml` says of the REST interface of video-edge-ai-proxy.
@@ -422,10 +425,10 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         pages,
         conf,
         data_dir,
-        link,
+        setup,
         journal,
     } = ports;
-    let (users, noting) = match open_accounts(&handle, &config, link, &ending).await {
+    let (users, noting) = match open_accounts(&handle, &config, setup, &ending).await {
         Ok(opened) => opened.unzip(),
         Err(error) => {
             // Nobody could be asked who they are: rather nothing at all.
@@ -504,25 +507,30 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
     }
 }
 
+/// Whether there is neither a user nor a token that could make one, so that somebody has to use
+/// [`Ports::setup_links`].
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn needs_first_user(handle: &Handle) -> Result<bool, StoreError> {
+    let can_manage = |token: &TokenConfig| token.scopes.contains(&Scope::Admin);
+    let has_token = handle.config_file().tokens.iter().any(can_manage);
+    Ok(!has_token && !handle.store().has_users().await?)
+}
+
 /// The users, and the task that writes down what they do; none without accounts.
 async fn open_accounts(
     handle: &Handle,
     config: &Config,
-    link: Option<(SetupLink, String)>,
+    setup: Option<(SetupLink, Vec<String>)>,
     ending: &Ending,
 ) -> Result<Option<(Arc<Accounts>, JoinHandle<()>)>, ApiError> {
-    let Some(wanted) = config.accounts.clone() else { return Ok(None) };
+    let Some(wanted) = config.accounts() else { return Ok(None) };
     let store = handle.store().clone();
-    let can_manage = |token: &TokenConfig| token.scopes.contains(&Scope::Admin);
-    let is_needed = !store.has_users().await? && !config.tokens.iter().any(can_manage);
-    let link = link.filter(|_| is_needed).map(|(link, address)| {
-        tracing::warn!(
-            %address, good_for_min = GOOD_FOR.as_secs() / 60,
-            "there is no user yet: open this address to make the first administrator; it is good \
-             once"
-        );
-        link
-    });
+    let link = match setup {
+        Some((link, _addresses)) if needs_first_user(handle).await? => Some(link),
+        _ => None,
+    };
     let (audit, noted) = Audit::new();
     let noting = audit::write(noted, store.clone(), wanted.audit_keep, ending.clone());
     let accounts = Accounts::new(store, wanted, audit, link)?;

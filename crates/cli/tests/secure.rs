@@ -51,10 +51,10 @@ fn tokens_are_asked_for_and_never_logged() {
 #[test]
 fn what_everybody_could_reach_is_refused_unless_it_is_meant() {
     let dir = tempfile::tempdir().unwrap();
-    let config = "version: 1\ndata_dir: store\nhttp: { listen: '0.0.0.0:0' }\n";
+    let config = "version: 1\ndata_dir: store\nhttp: { listen: '0.0.0.0:0' }\naccounts: false\n";
     std::fs::write(dir.path().join("omma.yaml"), config).unwrap();
     let omma = |arguments: &str| Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args(arguments);
-    for refused in ["run", "run --listen 0.0.0.0:0", "demo --offline --listen 0.0.0.0:0"] {
+    for refused in ["run", "run --listen 0.0.0.0:0"] {
         let message = omma(refused).run().refusal();
         for part in ["0.0.0.0:0", "auth.tokens", "--insecure"] {
             assert!(message.contains(part), "{refused}: {message}");
@@ -65,4 +65,21 @@ fn what_everybody_could_reach_is_refused_unless_it_is_meant() {
     let server = Server::start_at(omma("run --insecure"), "open", "0.0.0.0");
     assert!(server.log().contains("INSECURE"), "{}", server.log());
     assert_eq!(server.get("/").status, 200);
+}
+
+#[test]
+fn what_others_can_reach_asks_for_users_from_the_first_start_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "version: 1\ndata_dir: store\nhttp: { listen: '0.0.0.0:0' }\n";
+    std::fs::write(dir.path().join("omma.yaml"), config).unwrap();
+    for arguments in ["run", "demo --offline --listen 0.0.0.0:0"] {
+        let omma = Omma::new(env!("CARGO_BIN_EXE_omma"), dir.path()).args(arguments);
+        let server = Server::start_at(omma, "first", "0.0.0.0");
+        server.when_logged("There is no user yet.");
+        server.when_logged(&format!("http://localhost:{}/setup#", server.port()));
+        assert_eq!(server.get("/api/v1/cameras").status, 401);
+        assert_eq!(server.get("/").status, 200, "the page in which it is done");
+        let (code, _, log) = server.end("TERM");
+        assert_eq!(code, Some(0), "{log}");
+    }
 }

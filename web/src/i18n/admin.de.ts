@@ -157,7 +157,7 @@ export const adminDe: Record<keyof typeof adminEn, string> = {
   'setup.do': 'Beginnen',
   'setup.text': 'Noch kann sich niemand anmelden. Legen Sie das erste Konto zur Verwaltung an: Es darf alles.',
   'setup.title': 'Omma einrichten',
-  'setup.where': 'Es gibt noch keinen Benutzer. Der Link, mit dem der erste angelegt wird, steht im Log des Servers; er gilt eine halbe Stunde ab dem Start.',
+  'setup.where': 'Es gibt noch keinen Benutzer. Omma hat beim Start den Link ausgegeben, mit dem der erste angelegt wird; er gilt eine halbe Stunde, ein Neustart gibt einen neuen aus.',
   'state.invalid': 'unbrauchbar',
   'state.missing': 'nicht hier',
   'state.pulling': 'wird geholt',

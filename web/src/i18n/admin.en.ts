@@ -155,7 +155,7 @@ export const adminEn = {
   'setup.do': 'Begin',
   'setup.text': 'Nobody can log in yet. Make the first administrator: whoever it is may do everything.',
   'setup.title': 'Set up Omma',
-  'setup.where': 'There is no user yet. The link for making the first one stands in the log of the server; it is good for half an hour after the start.',
+  'setup.where': 'There is no user yet. Omma printed the link for making the first one when it started; it is good for half an hour, and a restart prints a new one.',
   'state.invalid': 'unusable',
   'state.missing': 'not here',
   'state.pulling': 'being fetched',

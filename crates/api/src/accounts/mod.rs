@@ -104,8 +104,8 @@ impl Accounts {
             self.audit.note("unknown", "setup_failed", "", Some(from.address));
             return Err(ApiError::denied(
                 "this link is used up, too old, or none of ours",
-                "the log names the one that is good; a restart makes a new one where there is no \
-                 user yet",
+                "the program printed the one that is good when it started; a restart makes a new \
+                 one where there is no user yet",
             ));
         }
         let name = checked_name(name)?;

@@ -8,7 +8,7 @@ use super::secret;
 use crate::error::ApiError;
 
 /// How long the link is good; the next start makes another one.
-pub(crate) const GOOD_FOR: Duration = Duration::from_mins(30);
+const GOOD_FOR: Duration = Duration::from_mins(30);
 
 /// A link that may be used once.
 #[derive(Debug)]

@@ -125,7 +125,7 @@ pub(crate) async fn setup_state(State(app): State<App>) -> ApiResult<Json<SetupS
 
 /// Make the first administrator
 ///
-/// With the token of the link that is logged where there is no user yet. It is good once and
+/// With the token of the link that the program prints where there is no user yet. It is good once and
 /// for half an hour. The answer is that of a log-in.
 #[utoipa::path(
     post, path = "/api/v1/setup", operation_id = "set_up", tag = "accounts",

@@ -446,9 +446,11 @@ async fn nobody_shows_all_cameras_to_the_network_by_mistake() {
     let dir = dir.path().display();
     let files = format!("cert: '{dir}/server.pem', key: '{dir}/server.key'");
     for (more, auth, opens) in [
-        ("", "", false),
+        // Then there are users with passwords, unless told otherwise.
+        ("", "", true),
+        ("", "accounts: false", false),
         // Encryption alone asks nobody who they are.
-        (&*format!(", tls: {{ {files} }}"), "", false),
+        (&*format!(", tls: {{ {files} }}"), "accounts: false", false),
         (", insecure: true", "", true),
         ("", AUTH, true),
         (&*format!(", tls: {{ {files}, client_ca: '{dir}/ca.pem' }}"), "", true),

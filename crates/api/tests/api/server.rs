@@ -118,7 +118,7 @@ impl Server {
         let address = ports.http().address();
         let chrysalis = ports.chrysalis().map(Port::address);
         let grpc = ports.grpc().map(Port::address);
-        let setup_link = ports.setup_link().map(str::to_owned);
+        let setup_link = ports.setup_links().first().cloned();
         let pages = ports.pages().map(Port::address).collect();
         let engine = Engine::start(config, store, models).await.unwrap();
         let handle = engine.handle();

@@ -162,6 +162,7 @@ async fn serve_until_signal(
         ports = ports.with_conf(conf.clone());
     }
     let (address, url) = (ports.http().address(), ports.http().url());
+    let setup_links = ports.setup_links().to_vec();
     let chrysalis = ports.chrysalis().map(Port::url);
     let mut signals = Signals::new()?;
     let store = Store::open(database.open_in(&config.data_dir, address.port())).await?;
@@ -174,6 +175,9 @@ async fn serve_until_signal(
         drop(stopped.await);
     }));
     on_ready(&url);
+    if !setup_links.is_empty() && omma_api::needs_first_user(&handle).await? {
+        print_setup(&setup_links);
+    }
     if let Some(chrysalis) = chrysalis {
         tracing::info!(address = chrysalis, "video-edge-ai-proxy's REST is ready");
     }
@@ -188,6 +192,18 @@ async fn serve_until_signal(
         tracing::warn!("not everything stopped in time; ending anyway");
         Ok(())
     })
+}
+
+/// Tells whoever started the program, and no log, how the first administrator is made.
+fn print_setup(links: &[String]) {
+    eprintln!(
+        "\nThere is no user yet. Open this in a browser to make the first administrator; it is good \
+         once, for half an hour:\n"
+    );
+    for link in links {
+        eprintln!("    {link}");
+    }
+    eprintln!();
 }
 
 /// The signals that matter.

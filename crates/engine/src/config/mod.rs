@@ -37,8 +37,8 @@ pub use messaging::{
 };
 pub use origin::{Origin, ShownValue, ValueFrom};
 pub use serving::{
-    AccountsConfig, AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig, TokenConfig,
-    WebrtcConfig,
+    Accounts, AccountsConfig, AnnotationsConfig, GrpcConfig, Listener, Scope, TlsConfig,
+    TokenConfig, WebrtcConfig,
 };
 pub use whole::written;
 
@@ -60,8 +60,8 @@ pub struct Config {
     pub chrysalis: Option<Listener>,
     /// Who may do what. Without tokens and accounts everybody may do everything.
     pub tokens: Vec<TokenConfig>,
-    /// Users with passwords; none: there are only tokens.
-    pub accounts: Option<AccountsConfig>,
+    /// Whether there are users with passwords; [`Config::accounts`] tells what comes of it.
+    pub accounts: Accounts,
     /// Where footage is kept.
     pub recordings: RecordingsConfig,
     /// How long events are kept; for ever where nothing is said.
@@ -233,6 +233,20 @@ impl Config {
         environment: &Lookup<'_>,
     ) -> Result<Self, ConfigError> {
         file::parse(text, name, environment)
+    }
+
+    /// How users with passwords are dealt with; none where there are none.
+    pub fn accounts(&self) -> Option<AccountsConfig> {
+        let http = &self.http;
+        let is_open = !http.address.ip().is_loopback()
+            && !http.insecure
+            && !http.asks_for_certificate()
+            && self.tokens.is_empty();
+        match &self.accounts {
+            Accounts::On(config) => Some(config.clone()),
+            Accounts::IfNeeded if is_open => Some(AccountsConfig::default()),
+            Accounts::IfNeeded | Accounts::Off => None,
+        }
     }
 
     /// A camera's part of a configuration, by itself: as JSON, from an API. Texts are

@@ -22,6 +22,11 @@ impl Listener {
     pub fn plain(address: SocketAddr) -> Self {
         Self { address, insecure: false, tls: None }
     }
+
+    /// Whether clients are asked for a certificate.
+    pub fn asks_for_certificate(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
 }
 
 /// Encryption of a listener. All files are in PEM form.
@@ -66,7 +71,19 @@ pub struct TokenConfig {
     pub scopes: Vec<Scope>,
 }
 
-/// Users with passwords, beside the tokens.
+/// Whether there are users with passwords, beside the tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Accounts {
+    /// Where other machines reach the web port, and nobody there would be asked who they are.
+    #[default]
+    IfNeeded,
+    /// Never.
+    Off,
+    /// Always.
+    On(AccountsConfig),
+}
+
+/// How users with passwords are dealt with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountsConfig {
     /// Silence after which a session ends.

@@ -101,14 +101,33 @@ fn what_a_hub_needs_is_understood() {
 #[test]
 fn accounts_are_off_on_or_set_up() {
     let accounts = |text: &str| parse(&format!("version: 1\n{text}\n")).unwrap().accounts;
-    assert_eq!(accounts(""), None);
-    assert_eq!(accounts("accounts: false"), None);
-    assert_eq!(accounts("accounts: true"), Some(AccountsConfig::default()));
+    assert_eq!(accounts(""), Accounts::IfNeeded);
+    assert_eq!(accounts("accounts: false"), Accounts::Off);
+    assert_eq!(accounts("accounts: true"), Accounts::On(AccountsConfig::default()));
     let short = AccountsConfig { idle: Duration::from_secs(600), ..AccountsConfig::default() };
-    assert_eq!(accounts("accounts: { idle: 10min }"), Some(short));
+    assert_eq!(accounts("accounts: { idle: 10min }"), Accounts::On(short));
     for wrong in ["{ idle: soon }", "{ idel: 10min }", "yes please"] {
         assert!(parse(&format!("version: 1\naccounts: {wrong}\n")).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn accounts_are_on_where_others_reach_what_asks_nobody() {
+    let accounts = |text: &str| parse(&format!("version: 1\n{text}\n")).unwrap().accounts();
+    let usual = Some(AccountsConfig::default());
+    assert_eq!(accounts(""), None, "nobody but this machine reaches it");
+    assert_eq!(accounts("accounts: true"), usual);
+    let open = "http: { listen: '0.0.0.0:80' }\n";
+    assert_eq!(accounts(open), usual);
+    assert_eq!(accounts(&format!("{open}accounts: false")), None);
+    assert_eq!(accounts("http: { listen: '0.0.0.0:80', insecure: true }"), None);
+    let token = "auth: { tokens: [{ name: a, token: a-token-of-sixteen, scopes: [read] }] }";
+    assert_eq!(accounts(&format!("{open}{token}")), None);
+    let tls = |more: &str| {
+        format!("http: {{ listen: '[::]:80', tls: {{ cert: a.pem, key: b.pem{more} }} }}")
+    };
+    assert_eq!(accounts(&tls("")), usual, "encryption asks nobody who they are");
+    assert_eq!(accounts(&tls(", client_ca: c.pem")), None);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use omma_types::redact_url;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CameraConfig, Config, ConfigError, Detector, Listener, ModelConfig, NamedModel, whole_messaging,
+    Accounts, CameraConfig, Config, ConfigError, Detector, Listener, ModelConfig, NamedModel,
+    whole_messaging,
 };
 
 /// What a secret looks like from outside.
@@ -99,7 +100,9 @@ pub(super) fn general(config: &Config) -> Map<String, Value> {
         });
         set("auth", json!({ "tokens": tokens.collect::<Vec<_>>() }));
     }
-    if let Some(accounts) = &config.accounts {
+    if config.accounts == Accounts::Off {
+        set("accounts", json!(false));
+    } else if let Some(accounts) = config.accounts() {
         set(
             "accounts",
             json!({

@@ -15,6 +15,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::addresses;
 use crate::error::ServeError;
 use crate::server::Ending;
 
@@ -68,14 +69,7 @@ impl Socket {
     /// All addresses at which it may be reached.
     fn addresses(&self) -> Vec<SocketAddr> {
         let port = self.address.port();
-        let own: Vec<IpAddr> = if self.address.ip().is_unspecified() {
-            let wants = |ip: &IpAddr| self.address.is_ipv6() || ip.is_ipv4();
-            let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-            interfaces.iter().map(|interface| interface.ip()).filter(wants).collect()
-        } else {
-            vec![self.address.ip()]
-        };
-        let own = own.into_iter().filter(|ip| !is_link_local(ip)).map(|ip| (ip, port));
+        let own = addresses::reachable(self.address.ip()).into_iter().map(|ip| (ip, port));
         let public = self.public.iter().map(|(ip, other)| (*ip, other.unwrap_or(port)));
         public.chain(own).take(MAX_ADDRESSES).map(SocketAddr::from).collect()
     }
@@ -92,14 +86,6 @@ impl Socket {
             Ok(Err(error)) => tracing::debug!(%to, %error, "a datagram can't be sent"),
             Err(_elapsed) => tracing::debug!(%to, "no room for a datagram"),
         }
-    }
-}
-
-/// Such addresses are of no use without the name of an interface.
-fn is_link_local(ip: &IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 

@@ -23,9 +23,9 @@ use self::values::{as_path, class_names};
 use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
 use super::{
-    AccountsConfig, AnnotationsConfig, CameraConfig, Config, Detector, GrpcConfig, Listener,
-    MOTION, ModelConfig, NamedModel, Origin, RecordingsConfig, Scope, TlsConfig, TokenConfig,
-    WebrtcConfig,
+    Accounts, AccountsConfig, AnnotationsConfig, CameraConfig, Config, Detector, GrpcConfig,
+    Listener, MOTION, ModelConfig, NamedModel, Origin, RecordingsConfig, Scope, TlsConfig,
+    TokenConfig, WebrtcConfig,
 };
 
 const DEFAULT_HTTP: SocketAddr = local(8080);
@@ -250,7 +250,7 @@ pub(super) fn parse(text: &str, name: &str, env: &Lookup<'_>) -> Result<Config, 
         grpc: file.grpc.as_ref().map(|grpc| check.grpc(grpc)).transpose()?,
         chrysalis: chrysalis.transpose()?,
         tokens: check.tokens(&file.auth.tokens)?,
-        accounts: file.accounts.as_ref().map(|a| check.accounts(a)).transpose()?.flatten(),
+        accounts: check.accounts(file.accounts.as_ref())?,
         recordings,
         events_keep: file.events.keep.as_ref().map(|keep| check.duration(keep)).transpose()?,
         tracks_keep: match &file.tracks.keep {
@@ -404,14 +404,15 @@ impl Check<'_> {
         Ok(tokens)
     }
 
-    fn accounts(&self, file: &Switch<AccountsFile>) -> Result<Option<AccountsConfig>, ConfigError> {
+    fn accounts(&self, file: Option<&Switch<AccountsFile>>) -> Result<Accounts, ConfigError> {
         let usual = AccountsConfig::default();
         let times = match file {
-            Switch::Is(false) => return Ok(None),
-            Switch::Is(true) => return Ok(Some(usual)),
-            Switch::Set(times) => times,
+            None => return Ok(Accounts::IfNeeded),
+            Some(Switch::Is(false)) => return Ok(Accounts::Off),
+            Some(Switch::Is(true)) => return Ok(Accounts::On(usual)),
+            Some(Switch::Set(times)) => times,
         };
-        Ok(Some(AccountsConfig {
+        Ok(Accounts::On(AccountsConfig {
             idle: self.duration_or(times.idle.as_ref(), usual.idle)?,
             longest: self.duration_or(times.longest.as_ref(), usual.longest)?,
             audit_keep: self.duration_or(times.audit_keep.as_ref(), usual.audit_keep)?,
