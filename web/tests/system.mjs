@@ -78,14 +78,14 @@ const tests = {
     await page.getByLabel('Pictures a second').fill('5');
     await put('street', { ...before, record: { ...before.record, keep: '2h' } });
     await page.click('[role="dialog"] button[type="submit"]');
-    await page.waitForSelector('[data-testid="conflict"] >> text=7200s');
+    await page.waitForSelector('[data-testid="conflict"] >> text=2h');
     await shot(page, 'conflict');
     await usable(page, 'conflict');
     check('nothing was saved yet', (await api('/api/v1/cameras/street/settings')).detect.fps !== 5);
     await page.click('button:has-text("Save mine, keep")');
     await eventually('both are saved', async () => {
       const { detect, record } = await api('/api/v1/cameras/street/settings');
-      return Number(detect.fps) === 5 && record.keep === '7200s';
+      return Number(detect.fps) === 5 && record.keep === '2h';
     });
     await put('street', before);
     await close(page);

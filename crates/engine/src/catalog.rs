@@ -167,6 +167,12 @@ impl Pulls {
         };
     }
 
+    /// Ends the one of `name` when it is dropped, however that comes: one that panicked would
+    /// run for ever.
+    fn guard<'a>(&'a self, name: &'a str) -> PullGuard<'a> {
+        PullGuard { pulls: self, name }
+    }
+
     fn state(&self, name: &str) -> Option<ModelState> {
         Some(match self.0.lock().get(name)? {
             Pull::Running { done, all } => {
@@ -175,6 +181,21 @@ impl Pulls {
             }
             Pull::Failed(reason) => ModelState::Failed(reason.clone()),
         })
+    }
+}
+
+/// See [`Pulls::guard`].
+struct PullGuard<'a> {
+    pulls: &'a Pulls,
+    name: &'a str,
+}
+
+impl Drop for PullGuard<'_> {
+    fn drop(&mut self) {
+        let mut pulls = self.pulls.0.lock();
+        if let Some(pull @ Pull::Running { .. }) = pulls.get_mut(self.name) {
+            *pull = Pull::Failed("it broke off; see the log".to_owned());
+        }
     }
 }
 
@@ -261,6 +282,7 @@ impl Handle {
 /// Fetches a model's file, and lets cameras try again that could not load it.
 fn fetch(models: &Models, card: &Card, folder: &Path) {
     let name = card.name.as_str();
+    let _guard = models.pulls.guard(name);
     let mut progress = |done, all| models.pulls.progress(name, done, all);
     match pull(card, folder, PULL_WITHIN, &mut progress) {
         Ok(pulled) => {
@@ -387,5 +409,24 @@ mod tests {
         assert!(pulls.begin("a"));
         pulls.end("a", None);
         assert_eq!(pulls.state("a"), None);
+    }
+
+    #[test]
+    fn one_that_panics_has_failed_and_can_be_tried_again() {
+        let pulls = Pulls::default();
+        assert!(pulls.begin("a"));
+        let fetched = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _guard = pulls.guard("a");
+            pulls.progress("a", 1, Some(4));
+            panic!("while fetching");
+        }));
+        assert!(fetched.is_err());
+        let failed = ModelState::Failed("it broke off; see the log".to_owned());
+        assert_eq!(pulls.state("a"), Some(failed));
+        assert!(pulls.begin("a"));
+        let guard = pulls.guard("a");
+        pulls.end("a", None);
+        drop(guard);
+        assert_eq!(pulls.state("a"), None, "one that is done stays done");
     }
 }

@@ -34,6 +34,9 @@ pub enum EngineError {
     /// Where everybody went is not kept.
     #[error("tracks are not kept; set `tracks.keep`, e.g. to 30d, and start again")]
     NoTracks,
+    /// Too many look at stored tracks.
+    #[error("others are looking at stored tracks; try again in a minute, or ask for less time")]
+    TracksBusy,
     /// A span of time can't be looked at.
     #[error("this span of time can't be counted: {reason}")]
     Span {
@@ -196,7 +199,10 @@ impl EngineError {
             Self::Source { .. } | Self::MotionHasNoClasses { .. } | Self::Redaction { .. } => {
                 ErrorKind::Invalid
             }
-            Self::Exists { .. } | Self::Shared { .. } | Self::CountedLive { .. } => ErrorKind::Busy,
+            Self::Exists { .. }
+            | Self::Shared { .. }
+            | Self::CountedLive { .. }
+            | Self::TracksBusy => ErrorKind::Busy,
             Self::Changed { .. } => ErrorKind::Conflict,
             Self::NoTracks | Self::Span { .. } => ErrorKind::Invalid,
             Self::NoPassThrough { .. } | Self::LiveOnly { .. } | Self::NotSent { .. } => {

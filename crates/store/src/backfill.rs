@@ -6,6 +6,7 @@ use sqlx::sqlite::Sqlite;
 use sqlx::{Row as _, Transaction};
 
 use crate::counts::count;
+use crate::forgotten::{Counted, end_of};
 use crate::row::{BadRow, COLUMNS, read_event};
 use crate::store::insert;
 use crate::{Store, StoreError};
@@ -25,6 +26,12 @@ pub enum Backfill {
     CountedLive {
         /// When it did first.
         first: WallTime,
+    },
+    /// Nothing was done: events that the rule raised in this time are forgotten while their
+    /// counts stay, and what happened would count twice.
+    Forgotten {
+        /// From when on they are all there.
+        until: WallTime,
     },
 }
 
@@ -111,6 +118,10 @@ async fn replace(
     (from, to): (WallTime, WallTime),
     events: &[Event],
 ) -> Result<Backfill, Failure> {
+    let counted = Counted { camera, rule, kind: None, direction: None, from, to };
+    if let Some(minute) = counted.newest_forgotten().fetch_one(&mut **transaction).await? {
+        return Ok(Backfill::Forgotten { until: end_of(minute) });
+    }
     let first: Option<i64> = sqlx::query_scalar(FIRST_LIVE)
         .bind(camera.as_str())
         .bind(rule)

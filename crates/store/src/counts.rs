@@ -9,7 +9,7 @@ use crate::row::{BadRow, KindColumns, duration, read_camera, read_direction, rea
 use crate::store::among;
 use crate::{Bucket, CountQuery, CountRow, MAX_COUNT_ROWS, Store, StoreError};
 
-const MICROS_A_MINUTE: i64 = 60_000_000;
+pub(crate) const MICROS_A_MINUTE: i64 = 60_000_000;
 
 /// A table of counts, finest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ mod backfill;
 mod changes;
 mod counts;
 mod error;
+mod forgotten;
 mod group;
 mod outbox;
 mod private;

@@ -7,6 +7,7 @@ use omma_types::{CameraId, Direction, EventId, WallTime};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 
+use crate::forgotten::{Counted, end_of};
 use crate::row::{BadRow, read_direction};
 use crate::store::{among, in_list};
 use crate::{MAX_PAGE, Store, StoreError, Verdict};
@@ -72,7 +73,21 @@ pub enum Reviewing {
     Kept(Review),
     /// This one is about some of the same time: to count both would count the same things twice.
     Overlaps(Review),
+    /// Events of this time are forgotten: nobody can say which of them were right.
+    Forgotten {
+        /// From when on they are all there.
+        until: WallTime,
+    },
     /// The camera has [`MAX_REVIEWS`] already.
+    Full,
+}
+
+/// What became of one, as it was found.
+enum Found {
+    Added(SqliteRow),
+    Other(SqliteRow),
+    /// The newest minute that lacks events.
+    Forgotten(i64),
     Full,
 }
 
@@ -170,13 +185,19 @@ impl Store {
         at: WallTime,
     ) -> Result<Reviewing, StoreError> {
         let direction = review.direction.map_or("", Direction::as_str);
+        let NewReview { camera, rule, kind, from, to, .. } = *review;
+        let counted =
+            Counted { camera, rule, kind: Some(kind), direction: review.direction, from, to };
         let mut transaction = self.begin().await?;
         let found = async {
             let sql =
                 AssertSqlSafe(format!("SELECT {COLUMNS} FROM reviews WHERE {SAME_TIME} LIMIT 1"));
             let other = bound(sqlx::query(sql), review, direction);
             if let Some(other) = other.fetch_optional(&mut *transaction).await? {
-                return Ok(Some((false, other)));
+                return Ok(Found::Other(other));
+            }
+            if let Some(minute) = counted.newest_forgotten().fetch_one(&mut *transaction).await? {
+                return Ok(Found::Forgotten(minute));
             }
             let sql = AssertSqlSafe(format!("{INSERT} RETURNING {COLUMNS}"));
             let added = bound(sqlx::query(sql), review, direction)
@@ -186,13 +207,15 @@ impl Store {
                 .fetch_optional(&mut *transaction)
                 .await?;
             transaction.commit().await?;
-            Ok(added.map(|row| (true, row)))
+            Ok(added.map_or(Found::Full, Found::Added))
         };
-        let Some((is_new, row)) = found.await.map_err(|e: sqlx::Error| self.failed(&e))? else {
-            return Ok(Reviewing::Full);
-        };
-        let review = read_review(&row).map_err(|e| self.bad(e))?;
-        Ok(if is_new { Reviewing::Kept(review) } else { Reviewing::Overlaps(review) })
+        let read = |row: &SqliteRow| read_review(row).map_err(|e| self.bad(e));
+        Ok(match found.await.map_err(|e: sqlx::Error| self.failed(&e))? {
+            Found::Added(row) => Reviewing::Kept(read(&row)?),
+            Found::Other(row) => Reviewing::Overlaps(read(&row)?),
+            Found::Forgotten(minute) => Reviewing::Forgotten { until: end_of(minute) },
+            Found::Full => Reviewing::Full,
+        })
     }
 
     /// The reviews of a camera, the newest span first.

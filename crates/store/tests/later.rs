@@ -112,6 +112,47 @@ async fn what_is_counted_later_is_marked_and_replaced_and_never_counts_twice() {
 }
 
 #[tokio::test]
+async fn time_whose_events_are_forgotten_is_not_counted_again() {
+    let store = Store::in_memory().await.unwrap();
+    let mut ids = EventIds::new(1);
+    let live = [10, 200].map(|at| crossing(&mut ids, "hall", "door", at, false));
+    store.append(&live).await.unwrap();
+    let hall = camera("hall");
+    let mut later = |at: i64| [crossing(&mut ids, "hall", "door", at, true)];
+    let first = later(50);
+    store.backfill(&hall, "door", minute(40), minute(60), &first).await.unwrap();
+    assert_eq!(store.forget_events_before(minute(100)).await.unwrap(), 2);
+    assert_eq!(counted(&store, None).await, (3, 1), "counts stay");
+
+    let half_past = minute(10) + std::time::Duration::from_secs(30);
+    for (from, to, until) in [
+        (minute(0), minute(20), 11),
+        (half_past, minute(20), 11),
+        (minute(40), minute(60), 51),
+        (minute(0), minute(100), 51),
+    ] {
+        let until = minute(until);
+        assert_eq!(store.forgotten_until(&hall, "door", from, to).await.unwrap(), Some(until));
+        let done = store.backfill(&hall, "door", from, to, &[]).await.unwrap();
+        assert_eq!(done, Backfill::Forgotten { until });
+    }
+    assert_eq!(counted(&store, None).await, (3, 1));
+
+    for (from, to) in [(0, 10), (11, 50), (51, 300)] {
+        let none = store.forgotten_until(&hall, "door", minute(from), minute(to)).await.unwrap();
+        assert_eq!(none, None, "{from} to {to}");
+    }
+    let of_gate = store.forgotten_until(&hall, "gate", minute(0), minute(300)).await.unwrap();
+    assert_eq!(of_gate, None);
+    for removed in [0, 1] {
+        let third = later(70);
+        let done = store.backfill(&hall, "door", minute(60), minute(100), &third).await.unwrap();
+        assert_eq!(done, Backfill::Done { added: 1, removed });
+        assert_eq!(counted(&store, None).await, (4, 2));
+    }
+}
+
+#[tokio::test]
 async fn a_camera_that_has_only_counted_later_is_found_like_any_other() {
     let store = Store::in_memory().await.unwrap();
     let later = [crossing(&mut EventIds::new(1), "hall", "door", 10, true)];

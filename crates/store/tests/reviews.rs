@@ -124,3 +124,35 @@ async fn reviews_of_the_same_time_do_not_overlap_and_give_recall() {
     }
     assert_eq!(store.precision(&hall).await.unwrap()[0].recall(), None);
 }
+
+#[tokio::test]
+async fn time_whose_events_are_forgotten_cannot_be_looked_through() {
+    let store = Store::in_memory().await.unwrap();
+    let mut ids = EventIds::new(1);
+    let events = [1, 20].map(|at| crossing(&mut ids, "hall", at, Direction::Forward));
+    store.append(&events).await.unwrap();
+    store.forget_events_before(minute(10)).await.unwrap();
+    let hall = camera("hall");
+    let span = |from, to, direction| NewReview {
+        camera: &hall,
+        rule: "door",
+        kind: "line_crossed",
+        direction,
+        from: minute(from),
+        to: minute(to),
+        missed: 1,
+    };
+    let add = async |review: NewReview<'_>| store.add_review(&review, minute(99)).await.unwrap();
+    for direction in [None, Some(Direction::Forward)] {
+        let until = minute(2);
+        assert_eq!(add(span(0, 30, direction)).await, Reviewing::Forgotten { until });
+    }
+    assert!(store.reviews(&hall).await.unwrap().is_empty());
+    // Nothing of the other way was counted, so nothing of it is forgotten.
+    let other_way = add(span(0, 30, Some(Direction::Backward))).await;
+    assert!(matches!(other_way, Reviewing::Kept(_)), "{other_way:?}");
+    let Reviewing::Kept(kept) = add(span(2, 30, Some(Direction::Forward))).await else {
+        panic!("all of it is there")
+    };
+    assert_eq!(kept.counted, 1);
+}

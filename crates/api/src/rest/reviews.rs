@@ -101,7 +101,8 @@ pub(crate) async fn put_many(
     request_body = NewReviewDto,
     responses(
         (status = 201, description = "It is kept", body = ReviewDto),
-        (status = 400, description = "A field makes no sense", body = ErrorBody),
+        (status = 400, description = "A field makes no sense, or events of this time are \
+            forgotten", body = ErrorBody),
         (status = 404, description = "No such camera, line or zone", body = ErrorBody),
         (status = 409, description = "Some of this time was looked through already, or there \
             are too many reviews", body = ErrorBody),
@@ -140,6 +141,11 @@ pub(crate) async fn add(
         Reviewing::Overlaps(other) => Err(ApiError::conflict(
             format!("{} to {} was looked through already", other.from, other.to),
             format!("remove review {} first, or choose another time", other.id),
+        )),
+        Reviewing::Forgotten { until } => Err(ApiError::invalid(
+            format!("events before {until} are forgotten, so nobody can say which were right"),
+            "look through a later time; `events.keep` in the configuration says how long events \
+             are kept",
         )),
         Reviewing::Full => Err(ApiError::conflict(
             format!("there are {MAX_REVIEWS} reviews of camera `{camera}` already"),

@@ -126,7 +126,7 @@ async fn a_process_lives_from_post_to_delete() {
 
     // What conf.yaml says of buffers went into the camera's settings.
     let settings = proxy.server.get("/api/v1/cameras/Yard-1/settings").await.json();
-    assert_eq!(settings["record"], json!({ "mode": "always", "segment": "gop", "keep": "3600s" }));
+    assert_eq!(settings["record"], json!({ "mode": "always", "segment": "gop", "keep": "1h" }));
     assert_eq!(settings["history"], "80s");
 
     let removed = proxy.delete("/api/v1/process/Yard-1").await;

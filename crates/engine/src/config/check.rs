@@ -241,6 +241,16 @@ mod tests {
         assert_eq!(verdict(NOW).warnings.len(), 1, "the API's change alone");
     }
 
+    #[test]
+    fn a_section_that_takes_effect_later_says_so() {
+        for section in ["webrtc: false", "webrtc: { listen: '0.0.0.0:8555' }"] {
+            let said = verdict(&format!("{NOW}{section}\n")).warnings;
+            let message = "`webrtc` takes effect at the next start; start again";
+            assert!(said.iter().any(|remark| remark.message == message), "{section}: {said:?}");
+        }
+        assert_eq!(verdict(&format!("{NOW}webrtc: true\n")).warnings.len(), 1);
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(?s)[a-z:\\-{}\\[\\]*\"'#$ \n]{0,80}") {

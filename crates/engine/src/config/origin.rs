@@ -8,7 +8,8 @@ use omma_types::CameraId;
 use serde_json::{Map, Value, json};
 
 use super::file::camera::{DEFAULT_HISTORY, DEFAULT_RING_BYTES};
-use super::whole::{duration, general};
+use super::file::duration;
+use super::whole::general;
 use super::{CameraConfig, Config, process_environment};
 
 /// The text that a configuration was read from. It may hold secrets and prints nothing of

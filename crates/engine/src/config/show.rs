@@ -1,7 +1,5 @@
 //! A checked camera back in the form of the file, for people and for the store.
 
-use std::time::Duration;
-
 use omma_media::{Hardware, Transport};
 use omma_rules::{Anchor, Line, Zone};
 use omma_types::{ClassName, Point, redact_url};
@@ -10,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::file::camera::{
     DEFAULT_AFTER, DEFAULT_BEFORE, DEFAULT_HISTORY, DEFAULT_RING_BYTES, DEFAULT_SEGMENT,
 };
+use super::file::duration;
 use super::{
     CameraConfig, DetectConfig, FrameTopic, Rate, RecordConfig, RecordMode, RedactConfig,
     RedactStyle, SegmentLength,
@@ -200,9 +199,4 @@ fn point(point: Point) -> Value {
 /// The shortest decimal that reads back as the same `f32`.
 fn rounded(number: f32) -> f64 {
     number.to_string().parse().unwrap_or(f64::from(number))
-}
-
-fn duration(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
 }

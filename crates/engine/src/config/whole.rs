@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use omma_store::CameraChange;
 use omma_types::redact_url;
 use serde_json::{Map, Value, json};
 
+use super::file::duration;
 use super::{
-    Accounts, CameraConfig, Config, ConfigError, Detector, Listener, ModelConfig, NamedModel,
-    whole_messaging,
+    Accounts, AccountsConfig, CameraConfig, Config, ConfigError, Detector, Listener, ModelConfig,
+    NamedModel, WebrtcConfig, whole_messaging,
 };
 
 /// What a secret looks like from outside.
@@ -85,6 +86,7 @@ pub(super) fn general(config: &Config) -> Map<String, Value> {
     set("version", json!(1));
     set("data_dir", json!(config.data_dir));
     set("http", listener(&config.http));
+    set("webrtc", config.webrtc.as_ref().map_or(json!(false), webrtc));
     if let Some(grpc) = &config.grpc {
         let mut section = listener(&grpc.listener);
         section["strict"] = json!(grpc.strict);
@@ -102,15 +104,8 @@ pub(super) fn general(config: &Config) -> Map<String, Value> {
     }
     if config.accounts == Accounts::Off {
         set("accounts", json!(false));
-    } else if let Some(accounts) = config.accounts() {
-        set(
-            "accounts",
-            json!({
-                "idle": duration(accounts.idle),
-                "longest": duration(accounts.longest),
-                "audit_keep": duration(accounts.audit_keep),
-            }),
-        );
+    } else if let Some(config) = config.accounts() {
+        set("accounts", accounts(&config));
     }
     set(
         "recordings",
@@ -160,6 +155,32 @@ pub(super) fn listener(listener: &Listener) -> Value {
     out
 }
 
+fn webrtc(config: &WebrtcConfig) -> Value {
+    if *config == WebrtcConfig::default() {
+        return json!(true);
+    }
+    let mut out = json!({});
+    if let Some(listen) = config.listen {
+        out["listen"] = json!(listen.to_string());
+    }
+    if !config.public.is_empty() {
+        let places = config.public.iter().map(|(ip, port)| match port {
+            Some(port) => SocketAddr::new(*ip, *port).to_string(),
+            None => ip.to_string(),
+        });
+        out["public"] = places.collect();
+    }
+    out
+}
+
+fn accounts(config: &AccountsConfig) -> Value {
+    json!({
+        "idle": duration(config.idle),
+        "longest": duration(config.longest),
+        "audit_keep": duration(config.audit_keep),
+    })
+}
+
 fn model(named: &NamedModel) -> Value {
     let mut out = match &named.detector {
         Detector::Model(ModelConfig { model, engine }) => {
@@ -186,13 +207,6 @@ fn model(named: &NamedModel) -> Value {
     out
 }
 
-pub(super) fn duration(duration: Duration) -> String {
-    match duration.as_millis() {
-        millis if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
-        millis => format!("{millis}ms"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +217,8 @@ mod tests {
 version: 1
 data_dir: /var/lib/omma
 http: { listen: '127.0.0.1:8081', tls: { cert: a.pem, key: a.key } }
+webrtc: { listen: '0.0.0.0:8555', public: [203.0.113.7, '[2001:db8::1]:9000'] }
+accounts: { idle: 2h, longest: 7d, audit_keep: 400d }
 grpc: { strict: false }
 chrysalis: {}
 auth: { tokens: [ { name: portal, token: 0123456789abcdef, scopes: [read, control] } ] }
@@ -280,5 +296,17 @@ cameras:
             .replace("token=***", "token=geheim")
             .replace(":***@", ":geheim@");
         assert_eq!(config(&whole), joined, "{whole}");
+        for part in ["longest: 7d", "keep: 90d", "keep_events: 2h", "keep: 90s"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_switched_off_stays_off() {
+        for text in ["webrtc: false", "webrtc: true", "accounts: false", "accounts: true", ""] {
+            let file = config(&format!("version: 1\n{text}\n"));
+            let shown = written(&file, &file, &[], "omma.yaml").unwrap();
+            assert_eq!(config(&shown), file, "{text}: {shown}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use omma_types::redact_url;
 use serde_json::{Value, json};
 
-use super::whole::{HIDDEN, duration, listener};
+use super::file::duration;
+use super::whole::{HIDDEN, listener};
 use super::{
     Broker, BusConfig, Config, DialectConfig, EventFormat, ImagebusConfig, NodeConfig,
     PublishConfig, Reference, SinkConfig, SinkTarget,

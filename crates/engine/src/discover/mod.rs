@@ -96,7 +96,8 @@ pub struct Device {
     pub known: Option<CameraId>,
 }
 
-/// Looks for cameras. Ends what is under way where it is dropped.
+/// Looks for cameras, for about a minute at the longest. Where it is dropped nothing new is begun;
+/// a request that is under way at a device's service ends within 2 s.
 pub async fn discover(search: &Search, cameras: &[CameraConfig]) -> Vec<Device> {
     let (announced, speaking) = tokio::join!(
         onvif::ask(&search.ask, search.wait),

@@ -2,7 +2,7 @@
 //! and read. What comes is from whoever is in the network: nothing of it is believed beyond what
 //! is checked here.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use omma_types::redact_url;
 use roxmltree::{Document, Node, ParsingOptions};
@@ -145,8 +145,9 @@ fn text_of(document: &Document<'_>, name: &str) -> Option<String> {
 fn is_at(url: &str, from: Ipv4Addr) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let place = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = place.split_once(':').map_or(place, |(host, _port)| host);
-    host.parse() == Ok(from)
+    // Nothing but an address, and perhaps a port: what stands before an `@` is no host.
+    let host = place.parse::<SocketAddrV4>().map(|at| *at.ip()).or_else(|_no_port| place.parse());
+    host == Ok(from)
 }
 
 /// A scope without `%20` and the like.
@@ -195,7 +196,19 @@ mod tests {
         assert_eq!(device.name.as_deref(), Some("Front door"));
         assert_eq!(device.service.as_deref(), Some("http://192.0.2.7:8000/onvif/device_service"));
         assert_eq!(announced(&answer("uuid:2", good), "uuid:1", CAMERA), None, "of no question");
-        for bad in ["http://192.0.2.8/x", "https://192.0.2.7/x", "http://192.0.2.7@evil/x", ""] {
+        let wrong = [
+            "http://192.0.2.8/x",
+            "https://192.0.2.7/x",
+            "http://192.0.2.7@evil/x",
+            "http://192.0.2.7:x@evil/x",
+            "http://192.0.2.7:80@169.254.169.254/latest",
+            "http://192.0.2.7:80:80/x",
+            "http://192.0.2.7:/x",
+            "http://192.0.2.7:65536/x",
+            "http://192.0.2.7\\@evil/x",
+            "",
+        ];
+        for bad in wrong {
             let device = announced(&answer("uuid:1", bad), "uuid:1", CAMERA).unwrap();
             assert_eq!(device.service, None, "{bad}");
         }

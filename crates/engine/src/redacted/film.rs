@@ -14,10 +14,9 @@ use omma_types::{
     Analysis, CameraId, EventIds, FrameStamp, MediaTime, Rect, Size, StageTimings, WallTime,
 };
 use tokio::runtime::Handle as Runtime;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use super::RedactionError;
+use super::outlet::Outlet;
 use super::pipe::{Flow, flow};
 use crate::config::{DEFAULT_MIN_SCORE, RedactConfig};
 use crate::derive::{Cover, Hiding, Sightings};
@@ -39,9 +38,6 @@ const WAITING_BYTES: usize = 512 << 20;
 
 /// From one keyframe, and one fragment, to the next.
 const KEYFRAMES: Duration = Duration::from_secs(1);
-
-/// Who takes no bytes for so long is gone.
-const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// Where the footage does not say how many pictures a second it has.
 const USUAL_RATE: f64 = 25.0;
@@ -85,34 +81,32 @@ impl<E: std::error::Error> From<E> for End {
 pub(super) struct Film {
     camera: CameraId,
     eyes: Eyes,
-    sender: mpsc::Sender<Result<Vec<u8>, RedactionError>>,
+    outlet: Outlet,
 }
 
 impl Film {
-    pub(super) fn new(
-        camera: CameraId,
-        eyes: Eyes,
-        sender: mpsc::Sender<Result<Vec<u8>, RedactionError>>,
-    ) -> Self {
-        Self { camera, eyes, sender }
+    pub(super) fn new(camera: CameraId, eyes: Eyes, outlet: Outlet) -> Self {
+        Self { camera, eyes, outlet }
     }
 
     /// Makes it of `footage` and tells how it ended, if anybody still listens.
     pub(super) fn make(self, footage: Footage) {
-        let Self { camera, eyes, sender } = self;
-        let Err(End::Failed(reason)) = make(&camera, eyes, &sender, footage) else { return };
-        tracing::error!(%camera, reason, "footage could not be redacted");
-        let failed = RedactionError::Failed { camera, reason };
-        drop(Runtime::current().block_on(timeout(STALLED_AFTER, sender.send(Err(failed)))));
+        let Self { camera, eyes, mut outlet } = self;
+        match make(&camera, eyes, &mut outlet, footage) {
+            Ok(()) => outlet.close(),
+            Err(End::Unwanted) => {}
+            Err(End::Failed(reason)) => {
+                tracing::error!(%camera, reason, "footage could not be redacted");
+                let failed = RedactionError::Failed { camera, reason };
+                if Runtime::current().block_on(outlet.send(Err(failed))) {
+                    outlet.close();
+                }
+            }
+        }
     }
 }
 
-fn make(
-    camera: &CameraId,
-    eyes: Eyes,
-    sender: &mpsc::Sender<Result<Vec<u8>, RedactionError>>,
-    footage: Footage,
-) -> Result<(), End> {
+fn make(camera: &CameraId, eyes: Eyes, outlet: &mut Outlet, footage: Footage) -> Result<(), End> {
     let start = footage.start();
     let Flow { reader, failure } = flow(footage)?;
     let name = format!("footage of camera `{camera}`");
@@ -123,7 +117,7 @@ fn make(
     let rate = source.info().frame_rate.filter(|rate| (0.1..=240.0).contains(rate));
     let mut decoder = Decoder::new(source.info(), DecoderOptions::default())?;
     let lens = Lens::new(eyes, camera)?;
-    let press = Press::new(camera, start, rate.unwrap_or(USUAL_RATE), sender);
+    let press = Press::new(camera, start, rate.unwrap_or(USUAL_RATE), outlet);
     let mut studio = Studio { lens, press, waiting: VecDeque::new(), bytes: 0 };
     loop {
         let packet = source.read()?;
@@ -268,18 +262,13 @@ struct Press<'a> {
     rate: f64,
     canvas: YuvImage,
     running: Option<(LiveEncoder, FragmentMuxer)>,
-    sender: &'a mpsc::Sender<Result<Vec<u8>, RedactionError>>,
+    outlet: &'a mut Outlet,
 }
 
 impl<'a> Press<'a> {
-    fn new(
-        camera: &'a CameraId,
-        start: WallTime,
-        rate: f64,
-        sender: &'a mpsc::Sender<Result<Vec<u8>, RedactionError>>,
-    ) -> Self {
+    fn new(camera: &'a CameraId, start: WallTime, rate: f64, outlet: &'a mut Outlet) -> Self {
         let canvas = YuvImage::black(Size::new(2, 2), ColorRange::Limited, ColorMatrix::Bt601);
-        Self { camera, start, rate, canvas, running: None, sender }
+        Self { camera, start, rate, canvas, running: None, outlet }
     }
 
     /// Sends the film's head, made for pictures like this one.
@@ -325,14 +314,12 @@ impl<'a> Press<'a> {
         self.send(rest)
     }
 
-    fn send(&self, bytes: Vec<u8>) -> Result<(), End> {
-        if bytes.is_empty() {
-            return if self.sender.is_closed() { Err(End::Unwanted) } else { Ok(()) };
-        }
-        let sending = timeout(STALLED_AFTER, self.sender.send(Ok(bytes)));
-        match Runtime::current().block_on(sending) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Unwanted),
-        }
+    fn send(&mut self, bytes: Vec<u8>) -> Result<(), End> {
+        let is_wanted = if bytes.is_empty() {
+            !self.outlet.is_closed()
+        } else {
+            Runtime::current().block_on(self.outlet.send(Ok(bytes)))
+        };
+        if is_wanted { Ok(()) } else { Err(End::Unwanted) }
     }
 }

@@ -5,6 +5,7 @@
 //! has looked well past it, and where that is not enough to be sure, all of it is hidden.
 
 mod film;
+mod outlet;
 mod pipe;
 
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use std::time::Duration;
 
 use omma_infer::{EngineChoice, Model};
 use omma_types::{CameraId, ErrorKind, WallTime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Config, Detector, ModelConfig};
 use crate::handle::Handle;
 use crate::models::Models;
 use crate::record::Footage;
 use film::{Eyes, Film};
+use outlet::{Pieces, outlet};
 
 /// Films at once. Each takes about one core and the model.
 const AT_ONCE: usize = 2;
@@ -28,9 +30,6 @@ const LONGEST: Duration = Duration::from_mins(10);
 
 /// So much more is taken for what lies between a keyframe and the beginning that was asked for.
 const LEAD: Duration = Duration::from_secs(30);
-
-/// Pieces of a film that wait to be sent.
-const MAX_WAITING: usize = 4;
 
 /// What finds people where the camera has nothing that does.
 const USUAL_MODEL: &str = "yolox-nano";
@@ -106,7 +105,7 @@ impl Darkroom {
 pub struct RedactedFilm {
     start: WallTime,
     name: String,
-    pieces: mpsc::Receiver<Result<Vec<u8>, RedactionError>>,
+    pieces: Pieces,
 }
 
 impl RedactedFilm {
@@ -123,9 +122,9 @@ impl RedactedFilm {
     /// The next bytes of the film, a fragmented MP4; none at its end.
     ///
     /// # Errors
-    /// It failed: what came so far is not all.
+    /// It failed, or was taken too slowly: what came so far is not all.
     pub async fn next(&mut self) -> Option<Result<Vec<u8>, RedactionError>> {
-        self.pieces.recv().await
+        self.pieces.next().await
     }
 }
 
@@ -150,11 +149,11 @@ impl Handle {
             reason: "loading the model panicked; see the log".to_owned(),
         };
         let eyes = eyes.await.map_err(failed)??;
-        let (sender, pieces) = mpsc::channel(MAX_WAITING);
         let start = footage.start();
+        let (outlet, pieces) = outlet(camera.clone(), footage.end().since(start));
         let name = footage.file_name().replace(".mp4", "_redacted.mp4");
         tokio::task::spawn_blocking(move || {
-            Film::new(camera, eyes, sender).make(footage);
+            Film::new(camera, eyes, outlet).make(footage);
             drop(seat);
         });
         Ok(RedactedFilm { start, name, pieces })

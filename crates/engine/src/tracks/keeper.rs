@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::chunk::{Moment, encode};
 use super::log::Log;
+use crate::EngineError;
 use crate::shared::random_seed;
 use crate::telemetry::{Telemetry, TrackDrop};
 
@@ -24,8 +25,14 @@ const QUEUE_CHUNKS: usize = 256;
 /// How often old ones are taken away.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
 
-/// How many may go through stored tracks at a time; more wait. Detectors need the processor.
-const ASKERS: usize = 1;
+/// How many may go through stored tracks at a time. Detectors need the processor.
+const AT_A_TIME: usize = 1;
+
+/// How many may take turns at it.
+const ASKERS: usize = 8;
+
+/// Somebody waits for so long until a seat is free, or it is their turn.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is on its way is waited for so long.
 const SETTLE_WITHIN: Duration = Duration::from_secs(5);
@@ -65,7 +72,8 @@ impl Queue {
 pub(crate) struct Keeper {
     queue: Queue,
     task: Mutex<Option<JoinHandle<()>>>,
-    askers: Semaphore,
+    seats: Semaphore,
+    turns: Semaphore,
 }
 
 impl Keeper {
@@ -80,8 +88,8 @@ impl Keeper {
         let (sender, receiver) = mpsc::channel(QUEUE_CHUNKS);
         let queue = Queue { sender, telemetry: Arc::clone(&telemetry) };
         let task = tokio::spawn(work(receiver, store, telemetry, keep));
-        let askers = Semaphore::new(ASKERS);
-        Some(Self { queue, task: Mutex::new(Some(task)), askers })
+        let (seats, turns) = (Semaphore::new(ASKERS), Semaphore::new(AT_A_TIME));
+        Some(Self { queue, task: Mutex::new(Some(task)), seats, turns })
     }
 
     /// What sees a camera's analyses. Each one is a run of its own, in which numbers of tracks
@@ -91,10 +99,20 @@ impl Keeper {
         Arc::new(Log::new(camera.clone(), run, self.queue.clone()))
     }
 
-    /// Waits for a turn to go through stored tracks, and holds it.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed.
-        self.askers.acquire().await.ok()
+    /// Waits for a seat among those who go through stored tracks, and holds it.
+    ///
+    /// # Errors
+    /// None is free for 10 s.
+    pub(crate) async fn seat(&self) -> Result<SemaphorePermit<'_>, EngineError> {
+        within(&self.seats, TURN_WITHIN).await
+    }
+
+    /// Waits for the turn to look at some of them, and holds it.
+    ///
+    /// # Errors
+    /// It does not come for 10 s.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, EngineError> {
+        within(&self.turns, TURN_WITHIN).await
     }
 
     /// Returns when everything that was handed over is stored, at the latest after 5 s.
@@ -117,6 +135,12 @@ impl Keeper {
         let task = self.task.lock().take();
         task.iter().for_each(JoinHandle::abort);
     }
+}
+
+async fn within(permits: &Semaphore, time: Duration) -> Result<SemaphorePermit<'_>, EngineError> {
+    // Never closed.
+    let permit = tokio::time::timeout(time, permits.acquire()).await.ok();
+    permit.and_then(Result::ok).ok_or(EngineError::TracksBusy)
 }
 
 async fn work(
@@ -184,5 +208,31 @@ async fn forget(store: &Store, keep: Duration, now: WallTime) {
         Ok(chunks) => tracing::info!(chunks, "old tracks were forgotten"),
         // The next hour may be better.
         Err(error) => tracing::error!(%error, "old tracks could not be forgotten"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_when_all_seats_are_taken_is_told_so_and_the_turn_goes_around() {
+        let store = Store::in_memory().await.unwrap();
+        let keep = Some(Duration::from_hours(1));
+        let keeper = Keeper::start(store, Telemetry::new(), keep).unwrap();
+        let soon = Duration::from_millis(1);
+        let mut seats = Vec::new();
+        for _ in 0..ASKERS {
+            seats.push(keeper.seat().await.unwrap());
+        }
+        assert!(matches!(within(&keeper.seats, soon).await, Err(EngineError::TracksBusy)));
+        seats.pop();
+        assert!(keeper.seat().await.is_ok());
+
+        let turn = keeper.turn().await.unwrap();
+        assert!(matches!(within(&keeper.turns, soon).await, Err(EngineError::TracksBusy)));
+        // Who waits comes before the one who had it.
+        let (other, ()) = tokio::join!(keeper.turn(), async { drop(turn) });
+        assert!(other.is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use omma_types::{Analysis, FrameStamp, MediaTime};
+use omma_types::{Analysis, FrameStamp, MediaTime, WallTime};
 use parking_lot::Mutex;
 
 use super::chunk::{MAX_BOXES, MAX_PICTURES, Moment};
@@ -51,6 +51,10 @@ impl Growing {
         closed
     }
 
+    fn begins_before(&self, to: WallTime) -> bool {
+        self.moments.first().is_some_and(|first| first.frame.wall < to)
+    }
+
     fn close(&mut self) -> Option<Vec<Moment>> {
         self.boxes = 0;
         let moments = std::mem::take(&mut self.moments);
@@ -92,6 +96,17 @@ impl Log {
         }
     }
 
+    /// Hands over what there is, if it reaches back before `to`: for those who ask for what is
+    /// long past, chunks stay whole.
+    pub(super) fn flush_before(&self, to: WallTime) {
+        let mut growing = self.growing.lock();
+        if growing.begins_before(to)
+            && let Some(moments) = growing.close()
+        {
+            self.hand_over(moments);
+        }
+    }
+
     fn hand_over(&self, moments: Vec<Moment>) {
         self.queue.offer(Closed { camera: self.camera.clone(), run: self.run, moments });
     }
@@ -109,7 +124,7 @@ impl Witness for Log {
 
 #[cfg(test)]
 mod tests {
-    use omma_types::{ClassName, Rect, Size, Track, TrackId, TrackState, WallSource, WallTime};
+    use omma_types::{ClassName, Rect, Size, Track, TrackId, TrackState, WallSource};
 
     use super::*;
 
@@ -149,6 +164,15 @@ mod tests {
             assert!(growing.take(moment(f64::from(second), 0)).is_none());
         }
         assert!(growing.close().is_none());
+    }
+
+    #[test]
+    fn whoever_asks_for_what_is_past_leaves_the_chunk_that_grows() {
+        let mut growing = Growing::default();
+        let at = WallTime::from_millis;
+        assert!(!growing.begins_before(at(i64::MAX / 1000)), "nothing grows");
+        assert!(growing.take(moment(10.0, 1)).is_none() && growing.take(moment(11.0, 1)).is_none());
+        assert!(!growing.begins_before(at(10_000)) && growing.begins_before(at(10_001)));
     }
 
     #[test]

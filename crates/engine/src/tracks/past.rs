@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use omma_rules::{Line, RuleError, Zone};
 use omma_store::{Backfill, StoredTracks};
-use omma_types::{CameraId, ClassName, Direction, Event, EventKind, WallTime};
+use omma_types::{CameraId, ClassName, Clock, Direction, Event, EventKind, SystemClock, WallTime};
 use serde_json::json;
 
 use super::chunk::{Moment, decode};
 use super::heat::Heat;
 use super::replay::Replay;
+use crate::status::CameraState;
 use crate::{EngineError, Handle};
 
 /// The longest span of time that is looked at at once.
@@ -23,8 +24,15 @@ const BEFORE: Duration = Duration::from_mins(1);
 /// And so much from after it: what was undecided at its end is settled by then.
 const AFTER: Duration = Duration::from_secs(10);
 
+/// What happened longer ago is stored.
+const JUST_NOW: Duration = Duration::from_mins(5);
+
 /// The most events that are kept at once.
 const MOST_EVENTS: usize = 50_000;
+
+/// Why there may be no time left in which the past can be counted.
+const NOTHING_LEFT: &str = "its events are forgotten (`events.keep`) while their counts stay, so \
+    it would count twice; choose a later time";
 
 /// How often one thing would have been counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,7 +128,8 @@ impl Handle {
 
     /// Has the line or zone `rule` of `camera` count the past from `from` to `to` (without it;
     /// none: up to where it has counted live, or now), in place of what it counted of that time
-    /// so before.
+    /// so before. Not of time whose events are forgotten: its counts stay as they are. What was
+    /// counted in the end, the answer says. It takes up to 10 s where that is up to now.
     ///
     /// # Errors
     /// No camera or rule has this name, no tracks are kept, the time makes no sense, the rule has
@@ -141,12 +150,17 @@ impl Handle {
         }
         let lines = lines.into_iter().filter(|line| line.name() == rule).collect();
         let zones = zones.into_iter().filter(|zone| zone.name() == rule).collect();
-        let now = omma_types::Clock::wall(&omma_types::SystemClock);
+        let now = now();
         let store = &self.shared.store;
-        let to = match to {
-            Some(to) => to.min(now),
-            None => store.first_live(camera, rule, from, now).await?.unwrap_or(now),
-        };
+        let to = self.settled(camera, rule, (from, to), now).await?;
+        let asked = from;
+        let keep = self.config_file().events_keep;
+        let from = keep.map_or(from, |keep| from.max(next_minute(now - keep)));
+        let forgotten = store.forgotten_until(camera, rule, from, to).await?;
+        let from = forgotten.map_or(from, |until| from.max(until));
+        if asked < from && from >= to {
+            return Err(EngineError::Span { reason: NOTHING_LEFT.to_owned() });
+        }
         let mut events = Vec::new();
         self.replay(camera, (lines, zones), (from, to), |event| {
             events.push(event);
@@ -164,6 +178,34 @@ impl Handle {
             Backfill::CountedLive { first } => {
                 Err(EngineError::CountedLive { rule: rule.to_owned(), first })
             }
+            // Just now: it was asked for above.
+            Backfill::Forgotten { .. } => {
+                Err(EngineError::Span { reason: NOTHING_LEFT.to_owned() })
+            }
+        }
+    }
+
+    /// Up to where the past can be counted: what happened shortly before now may still be told
+    /// live, at the time when it happened, and would count twice. So that is waited for.
+    async fn settled(
+        &self,
+        camera: &CameraId,
+        rule: &str,
+        (from, to): (WallTime, Option<WallTime>),
+        now: WallTime,
+    ) -> Result<WallTime, EngineError> {
+        let store = &self.shared.store;
+        let end = match to {
+            Some(to) => to.min(now),
+            None => store.first_live(camera, rule, from, now).await?.unwrap_or(now),
+        };
+        // Nothing is on its way at a camera that is not read.
+        if self.known(camera)?.state() != CameraState::Paused {
+            tokio::time::sleep((end + AFTER).since(now)).await;
+        }
+        match to {
+            Some(_) => Ok(end),
+            None => Ok(store.first_live(camera, rule, from, end).await?.unwrap_or(end)),
         }
     }
 
@@ -222,13 +264,17 @@ impl Handle {
         mut take: impl FnMut(Event) -> Result<(), EngineError>,
     ) -> Result<T, EngineError> {
         let keeper = self.shared.keeper.as_ref().ok_or(EngineError::NoTracks)?;
-        let _turn = keeper.turn().await;
+        let _seat = keeper.seat().await?;
         if let Some(log) = self.known(camera)?.log() {
-            log.flush();
+            log.flush_before(to);
         }
-        keeper.settle().await;
+        if to > now() - JUST_NOW {
+            keeper.settle().await;
+        }
         let mut after = None;
         loop {
+            // For each page anew: a month is no reason to let an hour wait.
+            let _turn = keeper.turn().await?;
             let page = self.shared.store.tracks(camera, from, to, after).await?;
             let Some(last) = page.last() else { return Ok(state) };
             after = Some(last.cursor);
@@ -261,6 +307,17 @@ fn read(camera: &CameraId, chunk: &StoredTracks) -> Option<Vec<Moment>> {
     decode(&chunk.bytes)
         .inspect_err(|error| tracing::error!(%camera, %start, %error, "tracks are left out"))
         .ok()
+}
+
+/// The first full minute from `time` on: counts know no smaller parts.
+fn next_minute(time: WallTime) -> WallTime {
+    const MINUTE: i64 = 60_000_000;
+    let into = time.as_micros().rem_euclid(MINUTE);
+    if into == 0 { time } else { time + Duration::from_micros((MINUTE - into).unsigned_abs()) }
+}
+
+fn now() -> WallTime {
+    Clock::wall(&SystemClock)
 }
 
 fn check(from: WallTime, to: WallTime) -> Result<(), EngineError> {

@@ -19,6 +19,7 @@ use serde_saphyr::{Location, Spanned};
 use self::camera::CameraFile;
 use self::messaging::{BusFile, NodeFile, PublishFile, SinkFile};
 use self::switch::Switch;
+pub(super) use self::values::written as duration;
 use self::values::{as_path, class_names};
 use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};

@@ -10,10 +10,9 @@ use crate::config::ConfigError;
 
 impl Check<'_> {
     pub(super) fn duration(&self, text: &Spanned<String>) -> Result<Duration, ConfigError> {
-        let units = [("ms", 0.001), ("s", 1.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)];
-        match scaled(&text.value, &units) {
-            Some(secs) if secs > 0.0 && secs < 1e9 => Ok(Duration::from_secs_f64(secs)),
-            _ => Err(self.wrong(
+        match read(&text.value) {
+            Some(duration) => Ok(duration),
+            None => Err(self.wrong(
                 text.referenced,
                 format!(
                     "`{}` is no duration; expected one like 500ms, 10s, 5min, 2h, 7d",
@@ -48,6 +47,31 @@ impl Check<'_> {
     }
 }
 
+/// A duration of the file. Not nothing, and not for ever.
+fn read(text: &str) -> Option<Duration> {
+    let units = [("ms", 0.001), ("s", 1.0), ("min", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+    let secs = scaled(text, &units)?;
+    (secs > 0.0 && secs < 1e9).then(|| Duration::from_secs_f64(secs))
+}
+
+/// A duration as somebody would write it into the file: in the largest unit of which it is a
+/// whole number.
+pub(in crate::config) fn written(duration: Duration) -> String {
+    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    if nanos == 0 {
+        let units = [("d", 86_400), ("h", 3600), ("min", 60)];
+        let whole = units.into_iter().find(|(_, unit)| secs > 0 && secs.is_multiple_of(*unit));
+        let (name, unit) = whole.unwrap_or(("s", 1));
+        return format!("{}{name}", secs / unit);
+    }
+    let (millis, rest) = (duration.as_millis(), nanos % 1_000_000);
+    if rest == 0 {
+        return format!("{millis}ms");
+    }
+    let fraction = format!("{rest:06}");
+    format!("{millis}.{}ms", fraction.trim_end_matches('0'))
+}
+
 /// `"10s"` with `("s", 1.0)` is 10. None where the number or the unit can't be read.
 fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
@@ -70,4 +94,37 @@ pub(super) fn point([x, y]: [f32; 2]) -> Point {
 
 pub(super) fn class_names(names: &[String]) -> Vec<ClassName> {
     names.iter().map(|name| ClassName::new(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_duration_is_written_as_somebody_would() {
+        for text in ["7d", "1h", "90min", "90s", "1500ms", "25h", "36500d", "0.5ms", "1.000001ms"] {
+            assert_eq!(written(read(text).unwrap()), text);
+        }
+        for (text, shorter) in
+            [("3600s", "1h"), ("168h", "7d"), ("1.5h", "90min"), ("0.2s", "200ms")]
+        {
+            assert_eq!(written(read(text).unwrap()), shorter);
+        }
+        for wrong in ["", "1", "0s", "-1s", "1e9s", "40000d", "1 year", "1.5"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_as_the_same(duration in prop_oneof![
+            (1u64..1_000_000_000).prop_map(Duration::from_secs),
+            (1u64..1_000_000_000).prop_map(Duration::from_millis),
+            (1u64..1_000_000_000_000).prop_map(Duration::from_nanos),
+        ]) {
+            prop_assert_eq!(read(&written(duration)), Some(duration));
+        }
+    }
 }
