@@ -47,6 +47,40 @@ async function choose(page, label, option) {
   await page.getByRole('option', { name: option }).first().click();
 }
 
+/** The pages of the past for somebody who may look, and not judge. */
+async function onlyLooks() {
+  const page = await as('vera');
+  const none = async (what, selector) => check(what, (await page.locator(selector).count()) === 0);
+  const { id } = await eventually('a crossing', async () => (await asks(page, 'GET', '/api/v1/events?kinds=line_crossed&cameras=street&limit=1')).body.events[0], 90_000);
+  const refused = [];
+  page.on('response', (response) => {
+    if (response.status() === 403) refused.push(`${response.request().method()} ${response.url()}`);
+  });
+  await page.goto(`${server.portal}/events?kinds=line_crossed&review=true`);
+  await page.waitForSelector('[data-testid="events"] [role="listitem"]');
+  await none('nothing to mark, and nothing to judge', '[data-testid="mark-all"], [data-testid="review"], [role="dialog"]');
+  await page.goto(`${server.portal}/events?kinds=line_crossed&event=${id}&review=true`);
+  await page.waitForSelector('[data-testid="verdict-bar"]');
+  await none('no verdicts', '[data-testid="right"], [data-testid="wrong"], [data-testid="reviewed"]');
+  for (const key of ['r', 'w', 'f', 'm']) await page.keyboard.press(key);
+  await shot(page, 'viewer-event');
+  const { body: event } = await asks(page, 'GET', `/api/v1/events/${id}`);
+  check('and no keys for them', event.verdict === null && event.reviewed === false, event);
+  await page.goto(`${server.portal}/counts?camera=street&span=hour`);
+  await page.waitForSelector('[data-testid="trust"]');
+  await none('nothing to say of counts', '[data-testid="trust"] button, [data-testid="trust"] a');
+  await page.goto(`${server.portal}/recordings?camera=street`);
+  await page.waitForSelector('[data-testid="screen-street"][data-showing="film"]', { timeout: 40_000 });
+  await page.click('button:has-text("From here")');
+  await page.focus('[data-testid="timeline"]');
+  await page.keyboard.press('ArrowLeft');
+  await page.click('button:has-text("To here")');
+  await page.waitForSelector('[data-testid="export"]');
+  await none('nor of what was recorded', 'button:has-text("I watched it all")');
+  check('nothing was asked that is refused', refused.length === 0, refused);
+  await close(page);
+}
+
 const tests = {
   async 'the first user is made with the link of the log'() {
     const page = await newPage();
@@ -93,6 +127,34 @@ const tests = {
     await page.click('[data-testid="login"] button[type="submit"]');
     await page.waitForSelector('[data-testid="login"]', { state: 'detached' });
     check('the form is as it was', (await page.getByLabel(/^Name/).inputValue()) === 'half-written');
+    await close(page);
+  },
+
+  async 'settings that are half changed outlive a session, and still know what they began with'() {
+    const page = await newPage({ path: '/cameras' });
+    await logIn(page, 'anna');
+    await page.click('button[aria-label="More for street"]');
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
+    await page.getByLabel('Pictures a second').fill('5');
+    const other = await as('anna');
+    const { body: before } = await asks(other, 'GET', '/api/v1/cameras/street/settings');
+    const put = (settings) => asks(other, 'PUT', '/api/v1/cameras/street', settings);
+    await put({ ...before, record: { ...before.record, keep: '2h' } });
+    await page.context().clearCookies();
+    await page.waitForSelector('[data-testid="login"]', { timeout: 30_000 });
+    await page.keyboard.press('Escape');
+    await page.getByLabel(PASSWORD_FIELD).fill(PASSWORD);
+    await page.keyboard.press('Escape');
+    await page.click('[data-testid="login"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="login"]', { state: 'detached' });
+    check('the form is as it was', (await page.getByLabel('Pictures a second').inputValue()) === '5');
+    await page.click('[role="dialog"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="conflict"] >> text=7200s');
+    await page.click('button:has-text("Take theirs")');
+    await page.waitForSelector('[data-testid="conflict"]', { state: 'detached' });
+    check('theirs is there', (await page.getByLabel('Kept for').inputValue()) === '7200s');
+    check('put back', (await put(before)).status === 200);
+    await close(other);
     await close(page);
   },
 
@@ -153,6 +215,7 @@ const tests = {
     await viewer.waitForSelector('[data-testid="denied"]');
     check('the server says the same', (await asks(viewer, 'POST', '/api/v1/cameras/street/pause')).status === 403);
     await close(viewer);
+    await onlyLooks();
 
     const operator = await as('otto', { path: '/cameras' });
     await operator.click('button[aria-label="Pause street"]');

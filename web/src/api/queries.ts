@@ -74,8 +74,8 @@ const BUSY_ROUNDS = 6;
 
 /**
  * When somebody or something was followed in a camera's picture: visits of a zone that is the whole
- * picture, evaluated over the stored tracks. Whoever may not ask, or a server that keeps no
- * tracks, just shows nothing.
+ * picture, evaluated over the stored tracks. It takes the role of an operator; where no tracks are
+ * kept, there is nothing to show.
  */
 export const busyQuery = (name: string, from: number, to: number) => queryOptions({
   queryKey: ['busy', name, from, to],

@@ -257,7 +257,7 @@ function CameraView({ name }: { name: string }) {
               <PreviewPanel preview={preview} draft={editor.draft} selected={editor.selected} ways={ways} setWays={setWays} />
             </EditorPanel>
           )}
-          {editor.fresh.length > 0 && <CountPast camera={name} places={editor.fresh} close={editor.forgetFresh} />}
+          {operate && editor.fresh.length > 0 && <CountPast camera={name} places={editor.fresh} close={editor.forgetFresh} />}
           {!editor.draft && <Counted camera={data} />}
           {!editor.draft && data.detector && <Found analysis={analysis} />}
           <Facts camera={data} />

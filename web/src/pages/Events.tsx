@@ -10,7 +10,8 @@ import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, ask, type OmmaEvent, type Schemas } from '../api/client';
 import { useEvents } from '../api/link';
 import { camerasQuery } from '../api/queries';
-import { putAllReviewed, type ReviewedEvent } from '../api/trust';
+import { useSession } from '../api/session';
+import { putAllReviewed } from '../api/trust';
 import { useTexts } from '../i18n';
 import { compact, eventQuery, KINDS, type EventFilters } from '../lib/filters';
 import { formatPercent, formatTime } from '../lib/format';
@@ -25,7 +26,7 @@ const PAGE = 200;
 const ROW = 84;
 
 /** Drawn anew only when its event has changed: while it is scrolled, there are many of them. */
-const Row = memo(function Row({ event, open }: { event: ReviewedEvent; open: (id: string) => void }) {
+const Row = memo(function Row({ event, open }: { event: OmmaEvent; open: (id: string) => void }) {
   const { t, language, word } = useTexts();
   const text = useEventText();
   const [broken, setBroken] = useState(false);
@@ -89,7 +90,10 @@ export function Events() {
   const { t } = useTexts();
   const filters = useSearch({ from: '/events' });
   const navigate = useNavigate({ from: '/events' });
-  const { event: opened, review = false, ...rest } = filters;
+  const { operate } = useSession();
+  const { event: opened, review: asked = false, ...rest } = filters;
+  // A link to judge events shows them to who may only look.
+  const review = asked && operate;
   const query = eventQuery(rest);
   const [shown, setShown] = useState(() => Object.keys(rest).length > 0 && window.matchMedia('(min-width: 48em)').matches);
   const [fresh, setFresh] = useState(0);
@@ -111,7 +115,7 @@ export function Events() {
     if (matches(event, rest)) setFresh((count) => count + 1);
   });
 
-  const rows: ReviewedEvent[] = useMemo(() => events.data?.pages.flatMap((page) => page.events) ?? [], [events.data]);
+  const rows: OmmaEvent[] = useMemo(() => events.data?.pages.flatMap((page) => page.events) ?? [], [events.data]);
   const virtualizer = useWindowVirtualizer({ count: rows.length, estimateSize: () => ROW, overscan: 8, scrollMargin: margin });
   const items = virtualizer.getVirtualItems();
   useEffect(() => {
@@ -136,14 +140,14 @@ export function Events() {
   });
   const openRow = useCallback((event: string) => latestOpen.current(event), []);
   // What is known of an event has changed: the list says so without being asked for again.
-  const changed = (which: ReadonlySet<string>, values: Partial<ReviewedEvent>) => {
+  const changed = (which: ReadonlySet<string>, values: Partial<OmmaEvent>) => {
     client.setQueryData<InfiniteData<Schemas['EventPage']>>(key, (before) => before && {
       ...before,
       pages: before.pages.map((page) => ({ ...page, events: page.events.map((event) => (which.has(event.id) ? { ...event, ...values } : event)) })),
     });
   };
   const index = opened === undefined ? -1 : rows.findIndex(({ id }) => id === opened);
-  const go = (row: ReviewedEvent | undefined) => row && (() => {
+  const go = (row: OmmaEvent | undefined) => row && (() => {
     void navigate({ search: compact({ ...rest, event: row.id, review: review || undefined }), resetScroll: false, replace: true });
   });
   const finished = () => {
@@ -190,8 +194,8 @@ export function Events() {
     <>
       <PageHead title={t('nav.events')}>
         {fresh > 0 && <Button size="sm" variant="light" leftSection={<IconRefresh size={18} />} onClick={again} data-testid="fresh">{t('events.fresh', { count: fresh })}</Button>}
-        {unseen.length > 0 && <Button size="sm" variant="default" leftSection={<IconChecks size={18} />} loading={markAll.isPending} onClick={() => markAll.mutate()} data-testid="mark-all">{t('review.all', { count: unseen.length })}</Button>}
-        {first && <Button size="sm" variant="default" leftSection={<IconListCheck size={18} />} onClick={begin} data-testid="review">{t('trust.review')}</Button>}
+        {operate && unseen.length > 0 && <Button size="sm" variant="default" leftSection={<IconChecks size={18} />} loading={markAll.isPending} onClick={() => markAll.mutate()} data-testid="mark-all">{t('review.all', { count: unseen.length })}</Button>}
+        {operate && first && <Button size="sm" variant="default" leftSection={<IconListCheck size={18} />} onClick={begin} data-testid="review">{t('trust.review')}</Button>}
         <ActionIcon aria-label={t('filters')} aria-expanded={shown} variant={shown ? 'light' : 'subtle'} onClick={() => setShown(!shown)}><IconFilter size={20} /></ActionIcon>
       </PageHead>
       {shown && <Filters filters={rest} change={change} />}
