@@ -282,6 +282,8 @@ export const de: Record<keyof typeof en, string> = {
   'video.ended': 'Die Bilder sind abgebrochen',
   'video.silent': 'Es kommt kein Bild',
   'video.slow': 'Dieser Browser kommt nicht nach',
+  'video.refused': 'Der Server gibt dieses Video nicht her',
+  'video.unconnected': 'Die Verbindung für das Video kam nicht zustande oder brach ab',
   'video.unplayable': 'Dieser Browser kann dieses Video nicht abspielen',
   'video.opening': 'Wird geöffnet …',
   'zone': 'Zone',

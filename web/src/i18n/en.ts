@@ -281,6 +281,8 @@ export const en = {
   'video.ended': 'The pictures broke off',
   'video.silent': 'No picture comes',
   'video.slow': 'This browser can\'t keep up',
+  'video.refused': 'The server does not give this video',
+  'video.unconnected': 'The connection for the video did not come about, or broke off',
   'video.unplayable': 'This browser can\'t play this video',
   'video.opening': 'Opening …',
   'zone': 'Zone',
