@@ -8,7 +8,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, ask, type OmmaEvent, type Schemas } from '../api/client';
-import { useEvents } from '../api/link';
+import { useEvents, useLink } from '../api/link';
 import { camerasQuery } from '../api/queries';
 import { useSession } from '../api/session';
 import { putAllReviewed } from '../api/trust';
@@ -114,6 +114,10 @@ export function Events() {
   useEvents((event) => {
     if (matches(event, rest)) setFresh((count) => count + 1);
   });
+  // What happens while the server is away is told by nobody.
+  const { state: link } = useLink();
+  const [missed, setMissed] = useState(false);
+  if (link === 'away' && !missed) setMissed(true);
 
   const rows: OmmaEvent[] = useMemo(() => events.data?.pages.flatMap((page) => page.events) ?? [], [events.data]);
   const virtualizer = useWindowVirtualizer({ count: rows.length, estimateSize: () => ROW, overscan: 8, scrollMargin: margin });
@@ -187,13 +191,16 @@ export function Events() {
   });
   const again = () => {
     setFresh(0);
+    setMissed(false);
     window.scrollTo({ top: 0 });
+    // From the first page on, not all that were read so far.
+    client.setQueryData<InfiniteData<Schemas['EventPage']>>(key, (before) => before && { pages: before.pages.slice(0, 1), pageParams: before.pageParams.slice(0, 1) });
     void events.refetch();
   };
   return (
     <>
       <PageHead title={t('nav.events')}>
-        {fresh > 0 && <Button size="sm" variant="light" leftSection={<IconRefresh size={18} />} onClick={again} data-testid="fresh">{t('events.fresh', { count: fresh })}</Button>}
+        {(fresh > 0 || (missed && link === 'open')) && <Button size="sm" variant="light" leftSection={<IconRefresh size={18} />} onClick={again} data-testid="fresh">{fresh > 0 ? t('events.fresh', { count: fresh }) : t('events.again')}</Button>}
         {operate && unseen.length > 0 && <Button size="sm" variant="default" leftSection={<IconChecks size={18} />} loading={markAll.isPending} onClick={() => markAll.mutate()} data-testid="mark-all">{t('review.all', { count: unseen.length })}</Button>}
         {operate && first && <Button size="sm" variant="default" leftSection={<IconListCheck size={18} />} onClick={begin} data-testid="review">{t('trust.review')}</Button>}
         <ActionIcon aria-label={t('filters')} aria-expanded={shown} variant={shown ? 'light' : 'subtle'} onClick={() => setShown(!shown)}><IconFilter size={20} /></ActionIcon>
