@@ -8,12 +8,11 @@ import { check, close, faultsOf, moves, open, run } from './page.mjs';
 import { eventually, start } from './serve.mjs';
 
 const server = await start({ top: ['accounts: true'] });
-const { shots, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
+const { shot, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
 
 const PASSWORD = 'quite a long one';
 // Labels of what is needed end with a star.
 const PASSWORD_FIELD = /^Password( \*)?$/;
-const shot = (page, name) => shots && page.screenshot({ path: join(shots, `${name}.png`) });
 
 async function logIn(page, name, password = PASSWORD) {
   await page.getByLabel('User name').fill(name);
@@ -158,6 +157,35 @@ const tests = {
     await close(page);
   },
 
+  async 'behind the log-in nothing is asked, and a log-in in another tab is noticed'() {
+    const page = await newPage({ path: '/cameras/street' });
+    await logIn(page, 'anna');
+    await moves(page, 'street');
+    const way = () => page.getAttribute('[data-testid="video-street"]', 'data-way');
+    const before = await way();
+    await page.context().clearCookies();
+    await page.waitForSelector('[data-testid="login"]', { timeout: 30_000 });
+    const asked = [];
+    let looked = 0;
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname === '/api/v1/me') looked += 1;
+      else if (pathname !== '/api/v1/setup') asked.push(pathname);
+    });
+    page.on('websocket', (socket) => asked.push(socket.url()));
+    await eventually('it is looked whether somebody has logged in', () => looked >= 3, 60_000);
+    check('and nothing else', asked.length === 0, asked);
+    const other = await page.context().newPage();
+    await other.goto(server.portal);
+    await logIn(other, 'anna');
+    await other.waitForSelector('[data-testid="user-menu"]');
+    await page.bringToFront();
+    await page.waitForSelector('[data-testid="login"]', { state: 'detached', timeout: 30_000 });
+    await moves(page, 'street');
+    check('by the same way as before', (await way()) === before && before === 'webrtc', [before, await way()]);
+    await close(page);
+  },
+
   async 'users are added, changed, locked out and removed'() {
     const page = await as('anna', { path: '/system/users' });
     const add = async (name, role, cameras) => {
@@ -200,6 +228,36 @@ const tests = {
     await page.click('[role="dialog"] button:has-text("Remove")');
     await page.waitForSelector('[role="dialog"] >> text=nobody could manage');
     await page.click('[role="dialog"] button:has-text("Cancel")');
+    await close(page);
+  },
+
+  async 'two who change one user are told'() {
+    const page = await as('anna');
+    const { body: { users } } = await asks(page, 'GET', '/api/v1/users');
+    let role = 'viewer';
+    const sent = [];
+    await page.route('**/api/v1/users', (route) => route.fulfill({ json: { users: users.map((user) => (user.name === 'lina' ? { ...user, role, etag: `"${role}"` } : user)) } }));
+    await page.route('**/api/v1/users/lina', (route) => {
+      sent.push([route.request().headers()['if-match'], route.request().postDataJSON()]);
+      if (sent.at(-1)[0] === `"${role}"`) return route.fulfill({ json: users[0] });
+      return route.fulfill({ status: 412, json: { error: { kind: 'conflict', message: 'it was changed meanwhile', hint: 'read it again' } } });
+    });
+    await page.goto(`${server.portal}/system/users`);
+    await page.click('[data-testid="user-lina"] button[aria-label="More for lina"]');
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
+    await page.getByRole('dialog').getByRole('switch', { name: 'Locked out' }).click({ force: true });
+    role = 'operator';
+    await page.click('[role="dialog"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="conflict"] >> text=Operator');
+    await shot(page, 'user-conflict');
+    const found = await faultsOf(page, 'conflict of users');
+    check('nothing serious is found', found.length === 0, found);
+    await page.click('button:has-text("Take theirs")');
+    await page.waitForSelector('[data-testid="conflict"]', { state: 'detached' });
+    await page.getByRole('dialog').getByRole('switch', { name: 'Locked out' }).click({ force: true });
+    await page.click('[role="dialog"] button[type="submit"]');
+    await page.waitForSelector('[role="dialog"]', { state: 'detached' });
+    check('with what they know', JSON.stringify(sent.map(([tag, body]) => [tag, body.role])) === '[["\\"viewer\\"","viewer"],["\\"operator\\"","operator"]]', sent);
     await close(page);
   },
 
