@@ -8,12 +8,11 @@ import { check, close, faultsOf, moves, open, run } from './page.mjs';
 import { eventually, start } from './serve.mjs';
 
 const server = await start({ top: ['accounts: true'] });
-const { shots, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
+const { shot, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
 
 const PASSWORD = 'quite a long one';
 // Labels of what is needed end with a star.
 const PASSWORD_FIELD = /^Password( \*)?$/;
-const shot = (page, name) => shots && page.screenshot({ path: join(shots, `${name}.png`) });
 
 async function logIn(page, name, password = PASSWORD) {
   await page.getByLabel('User name').fill(name);
@@ -45,6 +44,40 @@ async function as(name, options = {}) {
 async function choose(page, label, option) {
   await page.getByRole('combobox', { name: label }).or(page.getByRole('textbox', { name: label })).first().click();
   await page.getByRole('option', { name: option }).first().click();
+}
+
+/** The pages of the past for somebody who may look, and not judge. */
+async function onlyLooks() {
+  const page = await as('vera');
+  const none = async (what, selector) => check(what, (await page.locator(selector).count()) === 0);
+  const { id } = await eventually('a crossing', async () => (await asks(page, 'GET', '/api/v1/events?kinds=line_crossed&cameras=street&limit=1')).body.events[0], 90_000);
+  const refused = [];
+  page.on('response', (response) => {
+    if (response.status() === 403) refused.push(`${response.request().method()} ${response.url()}`);
+  });
+  await page.goto(`${server.portal}/events?kinds=line_crossed&review=true`);
+  await page.waitForSelector('[data-testid="events"] [role="listitem"]');
+  await none('nothing to mark, and nothing to judge', '[data-testid="mark-all"], [data-testid="review"], [role="dialog"]');
+  await page.goto(`${server.portal}/events?kinds=line_crossed&event=${id}&review=true`);
+  await page.waitForSelector('[data-testid="verdict-bar"]');
+  await none('no verdicts', '[data-testid="right"], [data-testid="wrong"], [data-testid="reviewed"]');
+  for (const key of ['r', 'w', 'f', 'm']) await page.keyboard.press(key);
+  await shot(page, 'viewer-event');
+  const { body: event } = await asks(page, 'GET', `/api/v1/events/${id}`);
+  check('and no keys for them', event.verdict === null && event.reviewed === false, event);
+  await page.goto(`${server.portal}/counts?camera=street&span=hour`);
+  await page.waitForSelector('[data-testid="trust"]');
+  await none('nothing to say of counts', '[data-testid="trust"] button, [data-testid="trust"] a');
+  await page.goto(`${server.portal}/recordings?camera=street`);
+  await page.waitForSelector('[data-testid="screen-street"][data-showing="film"]', { timeout: 40_000 });
+  await page.click('button:has-text("From here")');
+  await page.focus('[data-testid="timeline"]');
+  await page.keyboard.press('ArrowLeft');
+  await page.click('button:has-text("To here")');
+  await page.waitForSelector('[data-testid="export"]');
+  await none('nor of what was recorded', 'button:has-text("I watched it all")');
+  check('nothing was asked that is refused', refused.length === 0, refused);
+  await close(page);
 }
 
 const tests = {
@@ -96,6 +129,63 @@ const tests = {
     await close(page);
   },
 
+  async 'settings that are half changed outlive a session, and still know what they began with'() {
+    const page = await newPage({ path: '/cameras' });
+    await logIn(page, 'anna');
+    await page.click('button[aria-label="More for street"]');
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
+    await page.getByLabel('Pictures a second').fill('5');
+    const other = await as('anna');
+    const { body: before } = await asks(other, 'GET', '/api/v1/cameras/street/settings');
+    const put = (settings) => asks(other, 'PUT', '/api/v1/cameras/street', settings);
+    await put({ ...before, record: { ...before.record, keep: '2h' } });
+    await page.context().clearCookies();
+    await page.waitForSelector('[data-testid="login"]', { timeout: 30_000 });
+    await page.keyboard.press('Escape');
+    await page.getByLabel(PASSWORD_FIELD).fill(PASSWORD);
+    await page.keyboard.press('Escape');
+    await page.click('[data-testid="login"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="login"]', { state: 'detached' });
+    check('the form is as it was', (await page.getByLabel('Pictures a second').inputValue()) === '5');
+    await page.click('[role="dialog"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="conflict"] >> text=/7200s|2h/');
+    await page.click('button:has-text("Take theirs")');
+    await page.waitForSelector('[data-testid="conflict"]', { state: 'detached' });
+    check('theirs is there', ['2h', '7200s'].includes(await page.getByLabel('Kept for').inputValue()));
+    check('put back', (await put(before)).status === 200);
+    await close(other);
+    await close(page);
+  },
+
+  async 'behind the log-in nothing is asked, and a log-in in another tab is noticed'() {
+    const page = await newPage({ path: '/cameras/street' });
+    await logIn(page, 'anna');
+    await moves(page, 'street');
+    const way = () => page.getAttribute('[data-testid="video-street"]', 'data-way');
+    const before = await way();
+    await page.context().clearCookies();
+    await page.waitForSelector('[data-testid="login"]', { timeout: 30_000 });
+    const asked = [];
+    let looked = 0;
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname === '/api/v1/me') looked += 1;
+      else if (pathname !== '/api/v1/setup') asked.push(pathname);
+    });
+    page.on('websocket', (socket) => asked.push(socket.url()));
+    await eventually('it is looked whether somebody has logged in', () => looked >= 3, 60_000);
+    check('and nothing else', asked.length === 0, asked);
+    const other = await page.context().newPage();
+    await other.goto(server.portal);
+    await logIn(other, 'anna');
+    await other.waitForSelector('[data-testid="user-menu"]');
+    await page.bringToFront();
+    await page.waitForSelector('[data-testid="login"]', { state: 'detached', timeout: 30_000 });
+    await moves(page, 'street');
+    check('by the same way as before', (await way()) === before && before === 'webrtc', [before, await way()]);
+    await close(page);
+  },
+
   async 'users are added, changed, locked out and removed'() {
     const page = await as('anna', { path: '/system/users' });
     const add = async (name, role, cameras) => {
@@ -141,6 +231,36 @@ const tests = {
     await close(page);
   },
 
+  async 'two who change one user are told'() {
+    const page = await as('anna');
+    const { body: { users } } = await asks(page, 'GET', '/api/v1/users');
+    let role = 'viewer';
+    const sent = [];
+    await page.route('**/api/v1/users', (route) => route.fulfill({ json: { users: users.map((user) => (user.name === 'lina' ? { ...user, role, etag: `"${role}"` } : user)) } }));
+    await page.route('**/api/v1/users/lina', (route) => {
+      sent.push([route.request().headers()['if-match'], route.request().postDataJSON()]);
+      if (sent.at(-1)[0] === `"${role}"`) return route.fulfill({ json: users[0] });
+      return route.fulfill({ status: 412, json: { error: { kind: 'conflict', message: 'it was changed meanwhile', hint: 'read it again' } } });
+    });
+    await page.goto(`${server.portal}/system/users`);
+    await page.click('[data-testid="user-lina"] button[aria-label="More for lina"]');
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
+    await page.getByRole('dialog').getByRole('switch', { name: 'Locked out' }).click({ force: true });
+    role = 'operator';
+    await page.click('[role="dialog"] button[type="submit"]');
+    await page.waitForSelector('[data-testid="conflict"] >> text=Operator');
+    await shot(page, 'user-conflict');
+    const found = await faultsOf(page, 'conflict of users');
+    check('nothing serious is found', found.length === 0, found);
+    await page.click('button:has-text("Take theirs")');
+    await page.waitForSelector('[data-testid="conflict"]', { state: 'detached' });
+    await page.getByRole('dialog').getByRole('switch', { name: 'Locked out' }).click({ force: true });
+    await page.click('[role="dialog"] button[type="submit"]');
+    await page.waitForSelector('[role="dialog"]', { state: 'detached' });
+    check('with what they know', JSON.stringify(sent.map(([tag, body]) => [tag, body.role])) === '[["\\"viewer\\"","viewer"],["\\"operator\\"","operator"]]', sent);
+    await close(page);
+  },
+
   async 'a viewer is offered what a viewer may, an operator more'() {
     const viewer = await as('vera', { path: '/cameras' });
     await viewer.waitForSelector('[data-testid="camera-street"]');
@@ -153,6 +273,7 @@ const tests = {
     await viewer.waitForSelector('[data-testid="denied"]');
     check('the server says the same', (await asks(viewer, 'POST', '/api/v1/cameras/street/pause')).status === 403);
     await close(viewer);
+    await onlyLooks();
 
     const operator = await as('otto', { path: '/cameras' });
     await operator.click('button[aria-label="Pause street"]');

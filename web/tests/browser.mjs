@@ -4,12 +4,11 @@
 //     OMMA=../target/debug/omma npm run browser        # SHOTS=folder keeps pictures of all pages
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { check, close, difference, moves, open, pixels, run } from './page.mjs';
 import { eventually, start } from './serve.mjs';
 
 const server = await start();
-const { shots, api, put, newPage, eachLook } = await open(server);
+const { shot, api, put, newPage, eachLook } = await open(server);
 
 const tests = {
   async 'the wall shows cameras that move, and says why others do not'() {
@@ -23,10 +22,12 @@ const tests = {
   },
 
   async 'what is out of sight does not stream'() {
-    const page = await newPage({ width: 400, height: 300 });
-    await page.waitForSelector('[data-testid="video-gone"]');
+    const page = await newPage({ width: 400, height: 420 });
     const last = page.locator('[data-testid="video-street"]');
-    await page.evaluate(() => window.scrollTo(0, 0));
+    await last.waitFor();
+    check('one tile is in view, and one far below', (await last.boundingBox()).y > 520, await last.boundingBox());
+    // What is in view would not play before what is out of sight.
+    await page.waitForSelector('[data-testid="video-hidden"][data-state="playing"]', { timeout: 30_000 });
     check('a tile far below is idle', (await last.getAttribute('data-state')) === 'idle', await last.getAttribute('data-state'));
     await last.scrollIntoViewIfNeeded();
     await moves(page, 'street');
@@ -74,7 +75,7 @@ const tests = {
     await page.focus('[data-testid="corner-left-0"]');
     await page.keyboard.press('ArrowRight');
     await page.click('button[aria-label="Undo"]');
-    if (shots) await page.screenshot({ path: join(shots, 'editor.png') });
+    await shot(page, 'editor');
     const frames = (await api('/api/v1/cameras/street')).frames.received;
     await page.click('[data-testid="save"]');
     const line = await eventually('the line is in the API', async () => (await api('/api/v1/cameras/street')).lines.find(({ name }) => name === 'door'));
@@ -100,6 +101,54 @@ const tests = {
     check('nothing was saved yet', !(await api('/api/v1/cameras/street')).zones.some(({ name }) => name === 'zone'));
     await page.click('text=Take theirs');
     await page.waitForSelector('[data-testid="editor"] text:has-text("theirs")', { state: 'attached' });
+    await close(page);
+  },
+
+  async 'what is drawn while it is saved stays, and nobody leaves without being asked'() {
+    const page = await newPage({ path: '/cameras/street' });
+    await page.click('[data-testid="edit"]');
+    const draw = async (name) => {
+      await page.click('text=Add line');
+      await page.focus('[data-testid="editor"]');
+      await page.keyboard.press('Enter');
+      await page.getByLabel('Name', { exact: true }).fill(name);
+      await page.keyboard.press('Enter');
+    };
+    const known = async (name) => (await api('/api/v1/cameras/street')).lines.some((line) => line.name === name);
+    await draw('early');
+    let saving;
+    await page.route('**/api/v1/cameras/street', async (route) => {
+      if (route.request().method() !== 'PUT') return route.continue();
+      await new Promise((done) => {
+        saving = done;
+      });
+      return route.continue();
+    });
+    await page.click('[data-testid="save"]');
+    await eventually('it is being saved', () => saving);
+    await draw('late');
+    saving();
+    await eventually('the first is saved', () => known('early'));
+    await page.unroute('**/api/v1/cameras/street');
+    await page.waitForSelector('[data-testid="save"]:not([disabled]):not([data-loading])');
+    check('the second is not yet', !(await known('late')));
+    await page.click('nav a[href="/events"]');
+    await page.click('[role="dialog"] button:has-text("Cancel")');
+    await page.click('[data-testid="save"]');
+    await eventually('both are saved', () => known('late'));
+    check('and nobody was in the way', (await page.locator('[data-testid="conflict"]').count()) === 0);
+    await page.waitForSelector('[data-testid="save"]', { state: 'detached' });
+    await page.click('[data-testid="edit"]');
+    await draw('never');
+    await page.click('nav a[href="/events"]');
+    await shot(page, 'leaving');
+    await page.click('[role="dialog"] button:has-text("Discard")');
+    await page.waitForURL('**/events');
+    check('it is not saved', !(await known('never')));
+    const settings = await api('/api/v1/cameras/street/settings');
+    const { early, late, ...lines } = settings.lines;
+    check('both were lines', early && late);
+    await put('street', { ...settings, lines });
     await close(page);
   },
 
@@ -151,8 +200,10 @@ const tests = {
     await eventually('footage plays', playing, 40_000);
     await page.click('button:has-text("From here")');
     await page.focus('[data-testid="timeline"]');
+    const moment = async () => Number(await page.getAttribute('[data-testid="moment"]', 'data-at'));
+    const marked = await moment();
     await page.keyboard.press('ArrowLeft');
-    await page.waitForTimeout(500);
+    await eventually('another moment', async () => Math.abs(await moment() - marked) > 1000);
     await page.click('button:has-text("To here")');
     const href = await page.getAttribute('[data-testid="export"]', 'href');
     const film = await fetch(server.omma + href);
@@ -202,11 +253,19 @@ const tests = {
   async 'an open page survives that the server is started anew'() {
     const page = await newPage();
     await moves(page, 'street');
+    const way = () => page.getAttribute('[data-testid="video-street"]', 'data-way');
+    check('by the best way', (await way()) === 'webrtc', await way());
+    let tried = 0;
+    page.on('requestfailed', (request) => {
+      if (/\/(whep|mse|live\.mjpg)/.test(request.url())) tried += 1;
+    });
     await server.stopOmma();
     await page.waitForSelector('[data-testid="away"]', { timeout: 30_000 });
-    if (shots) await page.screenshot({ path: join(shots, 'away.png') });
+    await eventually('it was tried again and again', () => tried >= 4, 60_000);
+    await shot(page, 'away');
     await server.startOmma();
     await page.waitForSelector('[data-testid="away"]', { state: 'detached', timeout: 40_000 });
+    await eventually('the same way as before', async () => (await way()) === 'webrtc', 40_000);
     await moves(page, 'street');
     await close(page);
   },

@@ -77,17 +77,21 @@ export async function open(server, args = []) {
     return page;
   }
 
-  /** Looks at pages, by name, as everybody sees them: nothing serious, nothing too wide. */
-  async function eachLook(pages, { state, before } = {}) {
+  /**
+   * Looks at pages, by name, as everybody sees them: nothing serious, nothing too wide. A page is an
+   * address, or an address and what is done there first.
+   */
+  async function eachLook(pages, { state } = {}) {
     const found = [];
     for (const { name, ...look } of LOOKS) {
       const page = await newPage({ ...look, state, path: 'about:blank' });
-      await before?.(page);
-      for (const [what, path] of Object.entries(pages)) {
+      for (const [what, where] of Object.entries(pages)) {
+        const [path, first] = [where].flat();
         await page.goto(server.portal + path);
         await page.waitForSelector('h1');
-        await page.waitForTimeout(1500);
-        if (shots) await page.screenshot({ path: join(shots, `${what}-${name}.png`) });
+        await first?.(page);
+        await settled(page);
+        await shot(page, `${what}-${name}`);
         found.push(...await faultsOf(page, `${what} ${name}`));
         check(`the language of ${what}`, (await page.getAttribute('html', 'lang')) === look.locale);
       }
@@ -95,8 +99,17 @@ export async function open(server, args = []) {
     }
     check('nothing serious is found', found.length === 0, found);
   }
-  return { shots, api, put, newPage, eachLook };
+  const shot = (page, name) => shots && page.screenshot({ path: join(shots, `${name}.png`) });
+  return { shots, shot, api, put, newPage, eachLook };
 }
+
+/** Waits until a page has come to rest: what it asked for is there, and nothing fades in any more. */
+export const settled = (page) => eventually('the page has come to rest', () => page.evaluate(async () => {
+  await document.fonts.ready;
+  const waiting = document.querySelector('.mantine-Loader-root, [data-state="opening"], [data-showing="loading"]');
+  const moving = document.getAnimations().some(({ playState, effect }) => playState === 'running' && effect.getComputedTiming().endTime !== Infinity);
+  return !waiting && !moving && [...document.images].every(({ complete, loading }) => complete || loading === 'lazy');
+}));
 
 /** What shuts people out of the page as it is now. */
 export async function faultsOf(page, what) {
@@ -108,6 +121,16 @@ export async function faultsOf(page, what) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   return wide > 1 ? [...found, `${what}: wider than the screen by ${wide} pixels`] : found;
 }
+
+/** Pictures of how the pages of a failed test look. */
+async function keepFailed() {
+  const pages = browser.contexts().flatMap((context) => context.pages());
+  if (!process.env.SHOTS) return;
+  for (const [index, page] of pages.entries()) await page.screenshot({ path: join(process.env.SHOTS, `failed-${index}.png`) }).catch(() => undefined);
+}
+
+/** Said at the beginning of a line: `tools/test.sh` gathers what was skipped, and why. */
+export const skip = (reason) => console.log(`skipped: ${reason}`);
 
 /**
  * Runs the tests whose names hold the first argument, and ends the process with what came
@@ -126,6 +149,7 @@ export async function run(tests, server, chained = false) {
       } catch (error) {
         failures += 1;
         console.log(`FAILED ${name}\n       ${error.stack ?? error}`);
+        await keepFailed();
         for (const context of browser.contexts()) await context.close();
         // What builds on it would only fail as well.
         if (chained) break;

@@ -4,13 +4,11 @@
 //
 //     OMMA=../target/debug/omma node tests/system.mjs
 
-import { join } from 'node:path';
-import { check, close, faultsOf, moves, open, run } from './page.mjs';
+import { check, close, faultsOf, open, run } from './page.mjs';
 import { eventually, start } from './serve.mjs';
 
 const server = await start();
-const { shots, api, put, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
-const shot = (page, name) => shots && page.screenshot({ path: join(shots, `${name}.png`) });
+const { shot, api, put, newPage, eachLook } = await open(server, ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
 const usable = async (page, what) => {
   const found = await faultsOf(page, what);
   check('nothing serious is found', found.length === 0, found);
@@ -160,6 +158,28 @@ const tests = {
     await close(page);
   },
 
+  async 'the log says where it ends'() {
+    const page = await newPage();
+    const asked = [];
+    await page.route('**/api/v1/logs?*', (route) => {
+      const { before, limit } = Object.fromEntries(new URL(route.request().url()).searchParams);
+      if (before) asked.push(before);
+      const last = before ? Number(before) - 1 : 20_000;
+      const entries = Array.from({ length: before ? 1700 : Number(limit) }, (_, index) => ({ seq: last - index, time_ms: 1_795_000_000_000, time: '2026-11-18T00:00:00Z', level: 'info', part: 'omma', message: `entry ${last - index}`, fields: {} })).reverse();
+      return route.fulfill({ json: { entries, dropped: 0 } });
+    });
+    await page.goto(`${server.portal}/system/logs`);
+    await page.getByRole('switch', { name: 'Follow' }).click({ force: true });
+    for (const count of [1900, 3600, 5000]) {
+      await page.click('button:has-text("Older ones")');
+      await eventually(`${count} entries`, async () => (await page.locator('[data-testid="logs"] li').count()) === count);
+    }
+    await page.waitForSelector('[data-testid="logs-full"]');
+    check('there is nothing more to press', (await page.locator('button:has-text("Older ones")').count()) === 0);
+    check('no page was asked for twice', new Set(asked).size === asked.length && asked.length === 3, asked);
+    await close(page);
+  },
+
   async 'the configuration says where each value is from, and is checked'() {
     const page = await newPage();
     await page.route('**/api/v1/config', (route) => route.fulfill({ json: { file: 'omma.yaml', text: 'version: 1\ncameras:\n  door:\n    url: rtsp://viewer:***@192.0.2.10/1\n', values: [
@@ -221,6 +241,32 @@ const tests = {
     await close(page);
   },
 
+  async 'a camera that is opened once one has left is closed again'() {
+    const page = await newPage({ path: 'about:blank' });
+    await page.addInitScript(() => {
+      const devices = window.navigator.mediaDevices;
+      const real = devices.getUserMedia.bind(devices);
+      window.answers = [];
+      window.opened = [];
+      devices.getUserMedia = async (wish) => {
+        // As long as somebody reads what the browser asks.
+        await new Promise((done) => window.answers.push(done));
+        const stream = await real(wish);
+        window.opened.push(stream);
+        return stream;
+      };
+    });
+    await page.goto(`${server.portal}/send`);
+    await page.click('button:has-text("Open camera")');
+    await eventually('the browser asks', () => page.evaluate(() => window.answers.length === 1));
+    check('nothing else can be chosen meanwhile', await page.getByRole('combobox', { name: 'Size of the pictures' }).or(page.getByRole('textbox', { name: 'Size of the pictures' })).first().isDisabled());
+    await page.click('nav a[href="/events"]');
+    await page.waitForURL('**/events');
+    await page.evaluate(() => window.answers[0]());
+    await eventually('it is closed', () => page.evaluate(() => window.opened.length === 1 && window.opened[0].getTracks().every(({ readyState }) => readyState === 'ended')));
+    await close(page);
+  },
+
   async 'a browser that can not send says why'() {
     for (const [what, change, words] of [
       ['webrtc', () => delete window.RTCPeerConnection, 'no WebRTC'],
@@ -237,10 +283,7 @@ const tests = {
   },
 
   async 'every page about the server is usable by everybody'() {
-    await eachLook({ system: '/system', send: '/send', cameras: '/cameras' }, {});
-    const page = await newPage({ path: '/cameras' });
-    await moves(await newPage({ path: '/cameras/street' }), 'street');
-    await close(page);
+    await eachLook({ system: '/system', send: '/send', cameras: '/cameras' });
   },
 };
 

@@ -26,6 +26,9 @@ export const auditQuery = (filters: AuditAsked) => infiniteQueryOptions({
   })),
   initialPageParam: undefined as number | undefined,
   getNextPageParam: ({ next }) => next ?? undefined,
+  // Many pages are not asked for again because a window was touched; whoever comes back sees the newest.
+  staleTime: Infinity,
+  gcTime: 0,
 });
 
 export const modelsQuery = queryOptions({

@@ -3,6 +3,7 @@
 
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, use, useEffect, useRef, useState, type ReactNode } from 'react';
+import { askAnew } from './anew';
 import type { OmmaEvent } from './client';
 import { forgetWays } from '../video/offers';
 import { useSession } from './session';
@@ -52,7 +53,9 @@ export function LinkProvider({ children }: { children: ReactNode }) {
           : { state, known: true, nextTry }));
         if (state === 'open' && wasAway) {
           forgetWays();
-          void client.invalidateQueries();
+          askAnew(client);
+          // Another server may know other people.
+          void client.invalidateQueries({ queryKey: ['session'] });
         }
         if (state !== 'connecting') wasAway = state === 'away';
       },

@@ -74,8 +74,8 @@ const BUSY_ROUNDS = 6;
 
 /**
  * When somebody or something was followed in a camera's picture: visits of a zone that is the whole
- * picture, evaluated over the stored tracks. Whoever may not ask, or a server that keeps no
- * tracks, just shows nothing.
+ * picture, evaluated over the stored tracks. It takes the role of an operator; where no tracks are
+ * kept, there is nothing to show.
  */
 export const busyQuery = (name: string, from: number, to: number) => queryOptions({
   queryKey: ['busy', name, from, to],
@@ -170,18 +170,26 @@ export async function readSettings(name: string, signal?: AbortSignal): Promise<
 
 /**
  * Saves settings, if they are still what the editing began with, as `readSettings` gave it: the API
- * replaces all settings at once, and whoever saves last would undo what others did.
+ * replaces all settings at once, and whoever saves last would undo what others did. What was saved
+ * can be the base of the next change.
  */
-export async function saveSettings(name: string, base: CameraSettings, settings: CameraSettings): Promise<void> {
+export async function saveSettings(name: string, base: CameraSettings, settings: CameraSettings, again = true): Promise<void> {
   const version = versions.get(base);
   const headers = version === undefined ? {} : { 'If-Match': version };
   try {
-    await ask(api.PUT('/api/v1/cameras/{name}', { params: camera(name), body: settings, headers }));
+    const { response } = await askWhole(api.PUT('/api/v1/cameras/{name}', { params: camera(name), body: settings, headers }));
+    const now = response.headers.get('ETag');
+    if (now !== null) versions.set(settings, now);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 412) throw new Conflict(await readSettings(name));
-    throw error;
+    if (!(error instanceof ApiError) || error.status !== 412) throw error;
+    const theirs = await readSettings(name);
+    // A server that was started anew has other versions of the same: nobody has changed anything.
+    if (!again || !equal(base, theirs)) throw new Conflict(theirs);
+    await saveSettings(name, theirs, settings, false);
   }
 }
+
+const equal = (a: CameraSettings, b: CameraSettings) => JSON.stringify(a) === JSON.stringify(b);
 
 /** Asked again after a while where nobody answered; a refusal stays one. */
 export function retry(count: number, error: Error): boolean {

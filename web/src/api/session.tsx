@@ -1,11 +1,15 @@
 // Who sits in front of the page. Where the server has accounts, nothing is shown before somebody
 // has logged in; when the session ends, the page stays as it is behind the log-in.
 
-import { focusManager, queryOptions, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { focusManager, queryOptions, useQuery, useQueryClient, type Query, type QueryClient } from '@tanstack/react-query';
 import { createContext, Fragment, lazy, Suspense, use, useEffect, useMemo, useState, type ReactNode } from 'react';
 import { rightsOf, type Rights } from '../lib/roles';
 import { Failed, PageLoading } from '../ui/States';
+import { askAnew } from './anew';
 import { api, ApiError, ask, onSessionLost, setProof, type Me } from './client';
+
+/** How often it is asked, behind the log-in, whether somebody has logged in elsewhere. */
+const LOOK_EVERY = 5000;
 
 const Welcome = lazy(() => import('../pages/Welcome').then(({ Welcome: component }) => ({ default: component })));
 
@@ -18,15 +22,28 @@ type Answer =
 /** Where nobody is asked, everybody may everything; the server says otherwise where it does not hold. */
 const ANYBODY: Me = { name: '', role: 'admin', cameras: null, via: 'nothing', csrf: null };
 
+/** For whom everything that is known was asked. */
+let known: string | undefined;
+
+/** Somebody is logged in, here or in another tab: what was known for somebody else is forgotten. */
+function become(client: QueryClient, me: Me): void {
+  setProof(me.csrf ?? undefined);
+  if (known !== undefined && known !== me.name) client.removeQueries({ predicate: others });
+  known = me.name;
+}
+
+const others = ({ queryKey }: Query) => queryKey[0] !== 'session';
+
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
-  queryFn: async ({ signal }): Promise<Answer> => {
+  queryFn: async ({ client, signal }): Promise<Answer> => {
     try {
       const me = await ask(api.GET('/api/v1/me', { signal }));
-      setProof(me.csrf ?? undefined);
+      become(client, me);
       return { in: true, accounts: me.via !== 'nothing', me };
     } catch (error) {
-      if (!(error instanceof ApiError) || error.away || error.status >= 500) throw error;
+      // Whatever else is refused says nothing of who is asking.
+      if (!(error instanceof ApiError) || (error.status !== 401 && error.status !== 404)) throw error;
       const { accounts, setup } = await ask(api.GET('/api/v1/setup', { signal }));
       return accounts && error.status === 401 ? { in: false, setup } : { in: true, accounts: false, me: ANYBODY };
     }
@@ -50,10 +67,9 @@ export function useSession(): Session {
   return session;
 }
 
-/** Somebody has logged in: what was known for somebody else is forgotten. */
-function enter(client: QueryClient, me: Me, before: Me | undefined): void {
-  setProof(me.csrf ?? undefined);
-  if (me.name !== before?.name) client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
+/** Somebody has logged in on this page. */
+function enter(client: QueryClient, me: Me): void {
+  become(client, me);
   const answer: Answer = { in: true, accounts: true, me };
   client.setQueryData(['session'], answer);
 }
@@ -78,9 +94,14 @@ export function Gate({ children }: { children: ReactNode }) {
     if (!out) return undefined;
     // Nothing is asked again and again that would be refused.
     focusManager.setFocused(false);
+    // Whether somebody has logged in in another tab is the one thing that is.
+    const timer = setInterval(() => {
+      if (!document.hidden) void client.refetchQueries({ queryKey: sessionQuery.queryKey });
+    }, LOOK_EVERY);
     return () => {
+      clearInterval(timer);
       focusManager.setFocused(undefined);
-      void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
+      askAnew(client);
     };
   }, [out, client]);
 
@@ -88,7 +109,7 @@ export function Gate({ children }: { children: ReactNode }) {
   if (!answer) return query.error ? <Failed error={query.error} /> : <PageLoading />;
   const welcome = out && (
     <Suspense fallback={<PageLoading />}>
-      <Welcome setup={answer.setup} ended={held?.me.name} entered={(me) => enter(client, me, held?.me)} />
+      <Welcome setup={answer.setup} ended={held?.me.name} entered={(me) => enter(client, me)} />
     </Suspense>
   );
   if (!session) return welcome;

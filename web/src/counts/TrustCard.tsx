@@ -5,7 +5,8 @@ import { IconEye, IconListCheck, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Camera } from '../api/client';
-import { precisionQuery, removeWatched, trustChanged, watchedQuery, type Precision, type StoredWatch } from '../api/trust';
+import { useSession } from '../api/session';
+import { precisionQuery, removeWatched, trustChanged, watchedQuery, type Precision } from '../api/trust';
 import { useTexts } from '../i18n';
 import type { Interval, Row } from '../lib/counts';
 import { corrected } from '../lib/counts';
@@ -55,9 +56,10 @@ interface Props {
 function Watches({ cameras }: { cameras: readonly string[] }) {
   const { t, language, word } = useTexts();
   const client = useQueryClient();
+  const { operate } = useSession();
   const lists = useQueries({ queries: cameras.map((name) => watchedQuery(name)) });
   const remove = useMutation({
-    mutationFn: ({ camera, id }: { camera: string; id: StoredWatch['id'] }) => removeWatched(camera, id),
+    mutationFn: ({ camera, id }: { camera: string; id: number }) => removeWatched(camera, id),
     onSettled: () => trustChanged(client),
   });
   const all = lists.flatMap(({ data }, index) => (data ?? []).map((watch) => ({ ...watch, camera: cameras[index] ?? '' })));
@@ -73,9 +75,9 @@ function Watches({ cameras }: { cameras: readonly string[] }) {
               <Table.Td>{watch.camera} · {watch.rule} · {word('kind', watch.kind)}{watch.direction ? ` · ${word('measure', watch.direction)}` : ''}</Table.Td>
               <Table.Td>{formatTime(watch.from_ms, 'dayTime', language)} – {formatTime(watch.to_ms, 'time', language)}</Table.Td>
               <Table.Td ta="right">{t('watched.count', { count: watch.missed })}</Table.Td>
-              <Table.Td w={44}>
+              {operate && <Table.Td w={44}>
                 <ActionIcon size="sm" aria-label={t('remove')} onClick={() => remove.mutate({ camera: watch.camera, id: watch.id })}><IconTrash size={16} /></ActionIcon>
-              </Table.Td>
+              </Table.Td>}
             </Table.Tr>
           ))}
         </Table.Tbody>
@@ -86,6 +88,7 @@ function Watches({ cameras }: { cameras: readonly string[] }) {
 
 export function TrustCard({ cameras, chosen, rule, span, rows, judged }: Props) {
   const { t, language, word } = useTexts();
+  const { operate } = useSession();
   const [open, setOpen] = useState(false);
   const interval = useInterval();
   const shown = judged.filter((row) => rule === undefined || row.rule === rule);
@@ -93,7 +96,7 @@ export function TrustCard({ cameras, chosen, rule, span, rows, judged }: Props) 
     <Card data-testid="trust">
       <Group justify="space-between" mb="xs">
         <Title order={2}>{t('trust.title')}</Title>
-        <Group gap="xs">
+        {operate && <Group gap="xs">
           <LinkButton
             to="/events"
             search={{ cameras: chosen.length > 0 ? [...chosen] : undefined, kinds: ['line_crossed', 'zone_entered', 'zone_left', 'zone_dwelled'], rule, from: span.from, to: span.to, reviewed: 'no', review: true }}
@@ -106,9 +109,9 @@ export function TrustCard({ cameras, chosen, rule, span, rows, judged }: Props) 
           <Tooltip label={t('watched.text')} multiline w={280}>
             <Button size="xs" variant="default" leftSection={<IconEye size={16} />} onClick={() => setOpen(true)}>{t('watched.open')}</Button>
           </Tooltip>
-        </Group>
+        </Group>}
       </Group>
-      {shown.length === 0 ? <Text size="sm" c="dimmed">{t('trust.none')}</Text> : (
+      {shown.length === 0 ? <Text size="sm" c="dimmed">{t(operate ? 'trust.none' : 'trust.unsaid')}</Text> : (
         <Stack gap={4}>
           <Table.ScrollContainer minWidth={640} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
             <Table fz="sm" data-testid="precision">

@@ -1,12 +1,13 @@
 // "I have watched this whole span, and so many were missed": what makes a recall of it.
 
-import { Button, Group, Modal, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Camera } from '../api/client';
 import { addWatched, trustChanged } from '../api/trust';
 import { useTexts, type Key } from '../i18n';
 import { DAY, fromField, toField, type Span } from '../lib/time';
+import { Dialog } from '../ui/Dialog';
 import { done } from '../ui/notify';
 import { Failed } from '../ui/States';
 
@@ -59,7 +60,7 @@ export function WatchedForm({ cameras, camera: chosen, rule: chosenRule, span, c
   });
   const good = camera !== undefined && current !== undefined && to > from && typeof missed === 'number';
   return (
-    <Modal opened onClose={close} size="lg" title={t('watched.title')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="lg" title={t('watched.title')}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -85,6 +86,6 @@ export function WatchedForm({ cameras, camera: chosen, rule: chosenRule, span, c
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

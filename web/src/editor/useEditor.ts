@@ -76,17 +76,23 @@ export function useEditor(camera: string) {
     change(add(editing.past.now, kind, points), false);
   };
 
-  const put = async (base: CameraSettings, from: CameraSettings) => {
+  const put = async (from: CameraSettings) => {
     if (!editing) return;
+    const { base } = editing;
     const draft = editing.past.now;
     setSaving(true);
     try {
       const settings = { ...from, lines: draft.lines, zones: draft.zones } as unknown as CameraSettings;
-      await saveSettings(camera, base, settings);
+      await saveSettings(camera, from, settings);
       await cameraChanged(client, camera);
       done(t('saved'));
       setFresh(added(editing.saved, draft));
-      close();
+      // What was drawn while it was being saved stays, and is still to be saved.
+      setEditing((now) => {
+        if (now?.base !== base) return now;
+        return same(now.past.now, draft) ? undefined : { ...now, base: settings, saved: draft };
+      });
+      setTheirs(undefined);
     } catch (error) {
       if (error instanceof Conflict) setTheirs(error.theirs);
       else failed(t('save.failed'), error);
@@ -116,9 +122,9 @@ export function useEditor(camera: string) {
     cancel: () => setDrawing(undefined),
     undo: travel(undo),
     redo: travel(redo),
-    save: () => editing && void put(editing.base, editing.base),
+    save: () => editing && void put(editing.base),
     // Lines and zones as drawn here, everything else as the others have saved it.
-    overwrite: () => theirs && void put(theirs, theirs),
+    overwrite: () => theirs && void put(theirs),
     forgetFresh: () => setFresh([]),
     takeTheirs: () => theirs && start(theirs),
   };

@@ -37,6 +37,7 @@ export const pastDe: Record<keyof typeof pastEn, string> = {
   'trust.recall': 'Vollständigkeit',
   'trust.review': 'Ereignisse beurteilen',
   'trust.said': '{right} richtig, {wrong} falsch',
+  'trust.unsaid': 'Noch hat niemand ein Ereignis beurteilt.',
   'trust.title': 'Wie weit diesen Zahlen zu trauen ist',
   'trust.watched': '{missed} verpasst in {time}',
   'verdict.right': 'Richtig',
@@ -82,7 +83,6 @@ export const pastDe: Record<keyof typeof pastEn, string> = {
   'review.place': '{place} von {count}',
   'review.previous': 'Voriges Ereignis',
   'review.title': 'Beurteilen',
-  'review.unknown': 'Dieser Server merkt sich nicht, wer was angesehen hat.',
   'review.yes': 'Ja',
   'refused.edges': 'Kante {a} (Ecken {a1} und {a2}) würde Kante {b} (Ecken {b1} und {b2}) kreuzen. Was in einer solchen Zone liegt, ist nicht eindeutig, es ließe sich nicht zählen.',
 };

@@ -35,6 +35,7 @@ export const pastEn = {
   'trust.recall': 'Recall',
   'trust.review': 'Judge events',
   'trust.said': '{right} right, {wrong} wrong',
+  'trust.unsaid': 'Nobody has judged an event yet.',
   'trust.title': 'How far these counts can be trusted',
   'trust.watched': '{missed} missed in {time}',
   'verdict.right': 'Right',
@@ -80,7 +81,6 @@ export const pastEn = {
   'review.place': '{place} of {count}',
   'review.previous': 'Previous event',
   'review.title': 'Judging',
-  'review.unknown': 'This server does not keep who has looked at what.',
   'review.yes': 'Yes',
   'refused.edges': 'Edge {a} (corners {a1} and {a2}) would cross edge {b} (corners {b1} and {b2}). What is inside such a zone is not clear, so it could not be counted.',
 } as const;

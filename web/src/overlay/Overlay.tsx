@@ -2,6 +2,7 @@
 
 import { useEffect, useImperativeHandle, useMemo, useRef, type Ref } from 'react';
 import type { Analysis, Camera } from '../api/client';
+import { useSession } from '../api/session';
 import { listen } from '../api/socket';
 import { useTexts } from '../i18n';
 import { formatPercent } from '../lib/format';
@@ -17,14 +18,16 @@ export function useAnalyses(camera: string, told: (analysis: Analysis) => void):
   useEffect(() => {
     latest.current = told;
   });
-  useEffect(
-    () => listen(`/api/v1/ws?kinds=analysis&cameras=${encodeURIComponent(camera)}`, (message) => {
+  const { ended } = useSession();
+  useEffect(() => {
+    // Nobody is let in until somebody has logged in again.
+    if (ended) return undefined;
+    return listen(`/api/v1/ws?kinds=analysis&cameras=${encodeURIComponent(camera)}`, (message) => {
       if (message.type !== 'analysis') return;
       history.add(message.analysis);
       latest.current(message.analysis);
-    }),
-    [camera, history],
-  );
+    });
+  }, [camera, history, ended]);
   return history;
 }
 

@@ -1,7 +1,7 @@
 // Adding a camera and changing its settings. Before and after adding, its first picture is shown, or
 // why there is none, while it can still be corrected.
 
-import { Accordion, Alert, Autocomplete, Button, Group, Loader, Modal, Select, Stack, Switch, Table, TagsInput, Text, TextInput } from '@mantine/core';
+import { Accordion, Alert, Autocomplete, Button, Group, Loader, Select, Stack, Switch, Table, TagsInput, Text, TextInput } from '@mantine/core';
 import { IconEye, IconRadar2 } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -10,7 +10,7 @@ import { api, ask, type CameraSettings, type Schemas } from '../api/client';
 import { cameraChanged, cameraQuery, Conflict, saveSettings, settingsQuery } from '../api/queries';
 import { useTexts, type Key } from '../i18n';
 import { changed, EMPTY, faults, fromForm, merged, nameFrom, toForm, type FormValues } from '../lib/cameraForm';
-import { useDoing } from '../ui/Dialog';
+import { Dialog, useDoing } from '../ui/Dialog';
 import { done } from '../ui/notify';
 import { LinkButton } from '../ui/links';
 import { State } from '../ui/State';
@@ -208,16 +208,16 @@ export function AddCamera({ close }: { close: () => void }) {
     setAdded(values.name);
   };
   return (
-    <Modal opened onClose={close} size="lg" title={added ?? t('cameras.add')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="lg" title={added ?? t('cameras.add')}>
       {added === undefined
         ? <Form initial={EMPTY} isNew save={save} cancel={close} />
         : <FirstPicture name={added} edit={() => setEditing(true)} close={close} />}
-    </Modal>
+    </Dialog>
   );
 }
 
 /** The settings that are edited, and what somebody else has made of them meanwhile. */
-function Edited({ name, base, reload, close }: { name: string; base: CameraSettings; reload: () => void; close: () => void }) {
+function Edited({ name, base, begin, close }: { name: string; base: CameraSettings; begin: (anew: CameraSettings) => void; close: () => void }) {
   const { t } = useTexts();
   const client = useQueryClient();
   const [theirs, setTheirs] = useState<CameraSettings>();
@@ -239,7 +239,7 @@ function Edited({ name, base, reload, close }: { name: string; base: CameraSetti
       isNew={false}
       save={(values) => put(base, values)}
       theirs={theirs && toForm(name, theirs)}
-      take={reload}
+      take={() => theirs && begin(theirs)}
       keep={async (values) => {
         if (theirs) await put(theirs, merged(initial, values, toForm(name, theirs)).values);
       }}
@@ -250,12 +250,16 @@ function Edited({ name, base, reload, close }: { name: string; base: CameraSetti
 
 export function EditCamera({ name, close }: { name: string; close: () => void }) {
   const { t } = useTexts();
-  const settings = useQuery({ ...settingsQuery(name), refetchOnWindowFocus: false, gcTime: 0 });
+  // Read once: what is half written is not lost because something was asked for anew, and what
+  // others save meanwhile is told when this is saved, not taken over in silence.
+  const [begun, setBegun] = useState<{ base: CameraSettings; round: number }>();
+  const settings = useQuery({ ...settingsQuery(name), enabled: begun === undefined, gcTime: 0 });
+  if (!begun && settings.data && !settings.isFetching) setBegun({ base: settings.data, round: 0 });
   return (
-    <Modal opened onClose={close} size="lg" title={t('cameras.edit', { name })} closeButtonProps={{ 'aria-label': t('close') }}>
-      {settings.isPending && <PageLoading />}
-      {settings.error && <Failed error={settings.error} />}
-      {settings.data && !settings.isFetching && <Edited key={settings.dataUpdatedAt} name={name} base={settings.data} reload={() => void settings.refetch()} close={close} />}
-    </Modal>
+    <Dialog close={close} size="lg" title={t('cameras.edit', { name })}>
+      {!begun && settings.isFetching && <PageLoading />}
+      {!begun && settings.error && <Failed error={settings.error} />}
+      {begun && <Edited key={begun.round} name={name} base={begun.base} begin={(base) => setBegun({ base, round: begun.round + 1 })} close={close} />}
+    </Dialog>
   );
 }

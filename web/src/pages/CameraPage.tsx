@@ -11,6 +11,7 @@ import { cameraQuery, camerasQuery } from '../api/queries';
 import { useSession } from '../api/session';
 import { CountPast } from '../editor/CountPast';
 import { EditorPanel } from '../editor/EditorPanel';
+import { Leaving } from '../editor/Leaving';
 import { PreviewPanel } from '../editor/PreviewPanel';
 import { Shapes } from '../editor/Shapes';
 import { useEditor } from '../editor/useEditor';
@@ -215,6 +216,7 @@ function CameraView({ name }: { name: string }) {
           </Tooltip>
         </Group>
       </PageHead>
+      <Leaving dirty={editor.dirty} />
       <div className={classes.page}>
         <SimpleGrid cols={beside && other ? { base: 1, md: 2 } : 1} spacing="xs">
           <div className={classes.video} style={{ aspectRatio: aspect }}>
@@ -257,7 +259,7 @@ function CameraView({ name }: { name: string }) {
               <PreviewPanel preview={preview} draft={editor.draft} selected={editor.selected} ways={ways} setWays={setWays} />
             </EditorPanel>
           )}
-          {editor.fresh.length > 0 && <CountPast camera={name} places={editor.fresh} close={editor.forgetFresh} />}
+          {operate && editor.fresh.length > 0 && <CountPast camera={name} places={editor.fresh} close={editor.forgetFresh} />}
           {!editor.draft && <Counted camera={data} />}
           {!editor.draft && data.detector && <Found analysis={analysis} />}
           <Facts camera={data} />

@@ -9,6 +9,7 @@ import { cameraChanged, camerasQuery, readSettings, saveSettings } from '../api/
 import { useSession } from '../api/session';
 import { useTexts } from '../i18n';
 import { formatNumber } from '../lib/format';
+import { switched } from '../lib/recordMode';
 import { Confirm } from '../ui/Dialog';
 import { done, failed } from '../ui/notify';
 import { PageHead } from '../ui/Page';
@@ -46,7 +47,7 @@ function Recording({ camera }: { camera: Camera }) {
   const { operate } = useSession();
   const change = (on: boolean) => run(async () => {
     const settings = await readSettings(name);
-    const record = { ...(settings.record ?? {}), mode: on ? 'always' : 'off' };
+    const record = { ...(settings.record ?? {}), mode: switched(() => localStorage, name, settings.record?.mode, on) };
     await saveSettings(name, settings, { ...settings, record });
   });
   return (

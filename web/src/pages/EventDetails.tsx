@@ -1,12 +1,12 @@
 // One event: the footage around it, or its picture, what is known of it, and whether it is right.
 
-import { Badge, Button, CopyButton, Group, Modal, Stack, Table } from '@mantine/core';
+import { Badge, Button, CopyButton, Group, Stack, Table } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import type { OmmaEvent } from '../api/client';
 import { eventQueryById } from '../api/queries';
-import type { ReviewedEvent } from '../api/trust';
 import { useTexts } from '../i18n';
 import { formatDuration, formatPercent, formatTime } from '../lib/format';
+import { Dialog } from '../ui/Dialog';
 import { LinkButton } from '../ui/links';
 import { Failed, PageLoading } from '../ui/States';
 import { TakeRedacted } from '../ui/Take';
@@ -36,7 +36,7 @@ interface Props {
   /** The events beside it in the list. */
   steps: Steps | undefined;
   review: boolean;
-  changed: (id: string, change: Partial<ReviewedEvent>) => void;
+  changed: (id: string, change: Partial<OmmaEvent>) => void;
 }
 
 export function EventDetails({ id, close, steps, review, changed }: Props) {
@@ -44,8 +44,8 @@ export function EventDetails({ id, close, steps, review, changed }: Props) {
   const text = useEventText();
   const client = useQueryClient();
   const event = useQuery(eventQueryById(id));
-  const data: ReviewedEvent | undefined = event.data;
-  const told = (which: string, change: Partial<ReviewedEvent>) => {
+  const { data } = event;
+  const told = (which: string, change: Partial<OmmaEvent>) => {
     client.setQueryData(eventQueryById(which).queryKey, (before) => before && { ...before, ...change });
     changed(which, change);
   };
@@ -62,7 +62,7 @@ export function EventDetails({ id, close, steps, review, changed }: Props) {
     ]
     : [];
   return (
-    <Modal opened onClose={close} size="xl" title={<Group gap="xs">{data ? text(data) : t('event')}{data?.attributes?.counted === 'later' && <Badge size="xs" variant="default" tt="none">{t('event.later')}</Badge>}{review && <Badge size="xs" tt="none">{t('review.title')}</Badge>}</Group>} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Dialog close={close} size="xl" title={<Group gap="xs">{data ? text(data) : t('event')}{data?.attributes?.counted === 'later' && <Badge size="xs" variant="default" tt="none">{t('event.later')}</Badge>}{review && <Badge size="xs" tt="none">{t('review.title')}</Badge>}</Group>}>
       {event.isPending && <PageLoading />}
       {event.error && <Failed error={event.error} />}
       {data && (
@@ -85,6 +85,6 @@ export function EventDetails({ id, close, steps, review, changed }: Props) {
           </Group>
         </Stack>
       )}
-    </Modal>
+    </Dialog>
   );
 }

@@ -8,9 +8,10 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api, ask, type OmmaEvent, type Schemas } from '../api/client';
-import { useEvents } from '../api/link';
+import { useEvents, useLink } from '../api/link';
 import { camerasQuery } from '../api/queries';
-import { putAllReviewed, type ReviewedEvent } from '../api/trust';
+import { useSession } from '../api/session';
+import { putAllReviewed } from '../api/trust';
 import { useTexts } from '../i18n';
 import { compact, eventQuery, KINDS, type EventFilters } from '../lib/filters';
 import { formatPercent, formatTime } from '../lib/format';
@@ -25,7 +26,7 @@ const PAGE = 200;
 const ROW = 84;
 
 /** Drawn anew only when its event has changed: while it is scrolled, there are many of them. */
-const Row = memo(function Row({ event, open }: { event: ReviewedEvent; open: (id: string) => void }) {
+const Row = memo(function Row({ event, open }: { event: OmmaEvent; open: (id: string) => void }) {
   const { t, language, word } = useTexts();
   const text = useEventText();
   const [broken, setBroken] = useState(false);
@@ -89,7 +90,10 @@ export function Events() {
   const { t } = useTexts();
   const filters = useSearch({ from: '/events' });
   const navigate = useNavigate({ from: '/events' });
-  const { event: opened, review = false, ...rest } = filters;
+  const { operate } = useSession();
+  const { event: opened, review: asked = false, ...rest } = filters;
+  // A link to judge events shows them to who may only look.
+  const review = asked && operate;
   const query = eventQuery(rest);
   const [shown, setShown] = useState(() => Object.keys(rest).length > 0 && window.matchMedia('(min-width: 48em)').matches);
   const [fresh, setFresh] = useState(0);
@@ -110,8 +114,12 @@ export function Events() {
   useEvents((event) => {
     if (matches(event, rest)) setFresh((count) => count + 1);
   });
+  // What happens while the server is away is told by nobody.
+  const { state: link } = useLink();
+  const [missed, setMissed] = useState(false);
+  if (link === 'away' && !missed) setMissed(true);
 
-  const rows: ReviewedEvent[] = useMemo(() => events.data?.pages.flatMap((page) => page.events) ?? [], [events.data]);
+  const rows: OmmaEvent[] = useMemo(() => events.data?.pages.flatMap((page) => page.events) ?? [], [events.data]);
   const virtualizer = useWindowVirtualizer({ count: rows.length, estimateSize: () => ROW, overscan: 8, scrollMargin: margin });
   const items = virtualizer.getVirtualItems();
   useEffect(() => {
@@ -136,14 +144,14 @@ export function Events() {
   });
   const openRow = useCallback((event: string) => latestOpen.current(event), []);
   // What is known of an event has changed: the list says so without being asked for again.
-  const changed = (which: ReadonlySet<string>, values: Partial<ReviewedEvent>) => {
+  const changed = (which: ReadonlySet<string>, values: Partial<OmmaEvent>) => {
     client.setQueryData<InfiniteData<Schemas['EventPage']>>(key, (before) => before && {
       ...before,
       pages: before.pages.map((page) => ({ ...page, events: page.events.map((event) => (which.has(event.id) ? { ...event, ...values } : event)) })),
     });
   };
   const index = opened === undefined ? -1 : rows.findIndex(({ id }) => id === opened);
-  const go = (row: ReviewedEvent | undefined) => row && (() => {
+  const go = (row: OmmaEvent | undefined) => row && (() => {
     void navigate({ search: compact({ ...rest, event: row.id, review: review || undefined }), resetScroll: false, replace: true });
   });
   const finished = () => {
@@ -183,15 +191,18 @@ export function Events() {
   });
   const again = () => {
     setFresh(0);
+    setMissed(false);
     window.scrollTo({ top: 0 });
+    // From the first page on, not all that were read so far.
+    client.setQueryData<InfiniteData<Schemas['EventPage']>>(key, (before) => before && { pages: before.pages.slice(0, 1), pageParams: before.pageParams.slice(0, 1) });
     void events.refetch();
   };
   return (
     <>
       <PageHead title={t('nav.events')}>
-        {fresh > 0 && <Button size="sm" variant="light" leftSection={<IconRefresh size={18} />} onClick={again} data-testid="fresh">{t('events.fresh', { count: fresh })}</Button>}
-        {unseen.length > 0 && <Button size="sm" variant="default" leftSection={<IconChecks size={18} />} loading={markAll.isPending} onClick={() => markAll.mutate()} data-testid="mark-all">{t('review.all', { count: unseen.length })}</Button>}
-        {first && <Button size="sm" variant="default" leftSection={<IconListCheck size={18} />} onClick={begin} data-testid="review">{t('trust.review')}</Button>}
+        {(fresh > 0 || (missed && link === 'open')) && <Button size="sm" variant="light" leftSection={<IconRefresh size={18} />} onClick={again} data-testid="fresh">{fresh > 0 ? t('events.fresh', { count: fresh }) : t('events.again')}</Button>}
+        {operate && unseen.length > 0 && <Button size="sm" variant="default" leftSection={<IconChecks size={18} />} loading={markAll.isPending} onClick={() => markAll.mutate()} data-testid="mark-all">{t('review.all', { count: unseen.length })}</Button>}
+        {operate && first && <Button size="sm" variant="default" leftSection={<IconListCheck size={18} />} onClick={begin} data-testid="review">{t('trust.review')}</Button>}
         <ActionIcon aria-label={t('filters')} aria-expanded={shown} variant={shown ? 'light' : 'subtle'} onClick={() => setShown(!shown)}><IconFilter size={20} /></ActionIcon>
       </PageHead>
       {shown && <Filters filters={rest} change={change} />}

@@ -9,7 +9,7 @@ import { camerasQuery } from '../api/queries';
 import { useTexts } from '../i18n';
 import { compact } from '../lib/filters';
 import { formatTime } from '../lib/format';
-import { joined, plain } from '../lib/logs';
+import { joined, MOST, plain } from '../lib/logs';
 import { SystemPage } from '../shell/SystemPage';
 import { useDoing } from '../ui/Dialog';
 import { Failed, Nothing, PageLoading } from '../ui/States';
@@ -36,7 +36,6 @@ function Line({ entry }: { entry: LogEntry }) {
 function Entries({ filters, follow }: { filters: LogsAsked; follow: boolean }) {
   const { t } = useTexts();
   const newest = useQuery(logsQuery(filters, follow));
-  const [older, setOlder] = useState<LogEntry[]>([]);
   const [held, setHeld] = useState<LogEntry[]>([]);
   const [end, setEnd] = useState(false);
   const { busy, error, run } = useDoing();
@@ -48,12 +47,13 @@ function Entries({ filters, follow }: { filters: LogsAsked; follow: boolean }) {
   }
   if (newest.isPending) return <PageLoading />;
   if (!newest.data) return <Failed error={newest.error} />;
-  const entries = joined(older, joined(held, newest.data.entries));
+  const entries = joined(held, newest.data.entries);
   const first = entries[0];
+  const full = entries.length >= MOST;
   const more = () => run(async () => {
     if (!first) return;
     const before = await logsBefore(filters, first.seq);
-    setOlder((known) => joined(before, known));
+    setHeld((known) => joined(before, joined(known, entries)));
     if (before.length < LOG_PAGE) setEnd(true);
   });
   if (!first) return <Nothing><Text>{t('logs.none')}</Text></Nothing>;
@@ -63,7 +63,8 @@ function Entries({ filters, follow }: { filters: LogsAsked; follow: boolean }) {
         {entries.toReversed().map((entry) => <Line key={entry.seq} entry={entry} />)}
       </ol>
       {error && <Failed error={error} />}
-      {!end && entries.length >= LOG_PAGE && <Center p="sm"><Button variant="default" loading={busy} onClick={() => void more()}>{t('older')}</Button></Center>}
+      {full && <Text size="xs" c="dimmed" p="xs" ta="center" data-testid="logs-full">{t('logs.full', { count: MOST })}</Text>}
+      {!end && !full && entries.length >= LOG_PAGE && <Center p="sm"><Button variant="default" loading={busy} onClick={() => void more()}>{t('older')}</Button></Center>}
       {newest.data.dropped > 0 && <Text size="xs" c="dimmed" p="xs">{t('logs.dropped', { count: newest.data.dropped })}</Text>}
     </Card>
   );

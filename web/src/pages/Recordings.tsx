@@ -8,6 +8,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { cameraPath, type Camera } from '../api/client';
 import { busyQuery, camerasQuery, eventTimesQuery, recordingsQuery } from '../api/queries';
+import { useSession } from '../api/session';
 import { WatchedForm } from '../counts/Watched';
 import { useTexts } from '../i18n';
 import { formatBytes, formatDuration, formatTime } from '../lib/format';
@@ -36,11 +37,12 @@ const MOST = 9;
 function useFootage(names: readonly string[], view: Span) {
   // Asked for in whole hours around the view, so that dragging does not ask with each pixel.
   const hour = (time: number, round: (value: number) => number) => round(time / HOUR) * HOUR;
+  const { operate } = useSession();
   const margin = view.to - view.from;
   const [from, to] = [hour(view.from - margin, Math.floor), hour(view.to + margin, Math.ceil)];
   const recordings = useQueries({ queries: names.map((name) => recordingsQuery(name, from, to, 10_000)) });
   const events = useQueries({ queries: names.map((name) => eventTimesQuery(name, from, to)) });
-  const busy = useQueries({ queries: names.map((name) => ({ ...busyQuery(name, from, to), enabled: to - from <= BUSY_LONGEST })) });
+  const busy = useQueries({ queries: names.map((name) => ({ ...busyQuery(name, from, to), enabled: operate && to - from <= BUSY_LONGEST })) });
   const known = names.map((camera, index) => ({
     camera,
     ranges: recordings[index]?.data?.ranges ?? [],
@@ -55,7 +57,8 @@ function useFootage(names: readonly string[], view: Span) {
   return {
     rows,
     pending: recordings.some(({ isPending }) => isPending),
-    error: recordings.find(({ error }) => error)?.error ?? undefined,
+    // What is known stays there while the server is away.
+    error: recordings.find(({ data, error }) => error && !data)?.error ?? undefined,
   };
 }
 
@@ -64,7 +67,8 @@ function Exports({ rows, selection, cameras, clear }: { rows: readonly TimelineR
   const [watched, setWatched] = useState(false);
   const stamp = `${new Date(selection.from).toISOString().slice(0, 19).replaceAll(':', '-')}Z`;
   const bytes = rows.reduce((sum, row) => sum + bytesWithin(row.ranges, selection), 0);
-  const able = cameras.some(({ name, lines, zones }) => rows.some(({ camera }) => camera === name) && lines.length + zones.length > 0);
+  const { operate } = useSession();
+  const able = operate && cameras.some(({ name, lines, zones }) => rows.some(({ camera }) => camera === name) && lines.length + zones.length > 0);
   return (
     <Stack gap={6}>
       <Text size="xs" c="dimmed">
@@ -103,6 +107,7 @@ function Keys() {
 
 function Player({ names, cameras, begin }: { names: readonly string[]; cameras: readonly Camera[]; begin: number | undefined }) {
   const { t, language } = useTexts();
+  const { operate } = useSession();
   const [now] = useState(() => Date.now());
   const [view, setView] = useState<Span>(() => (begin === undefined
     ? { from: now - 50 * MINUTE, to: now + 10 * MINUTE }
@@ -183,7 +188,7 @@ function Player({ names, cameras, begin }: { names: readonly string[]; cameras: 
         <Timeline view={view} setView={setView} rows={rows} selection={selection} at={at} seek={seek} />
         <Group gap="md" mt={4}>
           <Text size="xs" c="dimmed"><span style={legend('#3bb1bf', '#12727f')} /> {t('step.legend.footage')}</Text>
-          <Text size="xs" c="dimmed"><span style={legend('#1b5e2b', '#8ce99a')} /> {t('step.legend.busy')}</Text>
+          {operate && <Text size="xs" c="dimmed"><span style={legend('#1b5e2b', '#8ce99a')} /> {t('step.legend.busy')}</Text>}
           <Text size="xs" c="dimmed"><span style={legend('#a61e4d', '#ffd43b')} /> {t('nav.events')}</Text>
         </Group>
         <Group gap="xs" mt="xs">

@@ -16,6 +16,7 @@ import { isSize, missing, SIZES, takesPictures, wish, type Size } from '../lib/s
 import { useDoing } from '../ui/Dialog';
 import { LinkButton } from '../ui/links';
 import { PageHead } from '../ui/Page';
+import { useReason } from '../ui/reason';
 import { Failed } from '../ui/States';
 import { useSender, type SenderState } from '../video/useSender';
 import classes from './Send.module.css';
@@ -31,7 +32,10 @@ function useDevice() {
   const [stream, setStream] = useState<MediaStream>();
   const [devices, setDevices] = useState<MediaDeviceInfo[]>([]);
   const held = useRef<MediaStream>(undefined);
+  // Which opening counts: people change their mind, or leave, while the browser asks them.
+  const opening = useRef(0);
   const close = useCallback(() => {
+    opening.current += 1;
     for (const track of held.current?.getTracks() ?? []) track.stop();
     held.current = undefined;
     setStream(undefined);
@@ -40,7 +44,12 @@ function useDevice() {
   const open = useCallback(async ({ device, size }: Wishes) => {
     // Some devices can be opened only once.
     close();
+    const mine = opening.current;
     const opened = await navigator.mediaDevices.getUserMedia(wish(device, size));
+    if (mine !== opening.current) {
+      for (const track of opened.getTracks()) track.stop();
+      return;
+    }
     held.current = opened;
     // Unplugged, or taken away in the browser's own settings.
     for (const track of opened.getVideoTracks()) {
@@ -73,6 +82,7 @@ const COLORS: Record<SenderState['state'], string> = { off: '#565e66', connectin
 
 function Status({ state }: { state: SenderState }) {
   const { t, language } = useTexts();
+  const reason = useReason();
   const sent = state.state === 'sending' ? state.sent : undefined;
   const parts = [
     sent?.width && sent.height ? `${sent.width} × ${sent.height}` : undefined,
@@ -85,7 +95,7 @@ function Status({ state }: { state: SenderState }) {
         <Badge color={COLORS[state.state]} tt="none">{t(`send.${state.state}`)}</Badge>
         <Text size="sm" c="dimmed">{parts.join(' · ')}</Text>
       </Group>
-      {state.state === 'lost' && <Text size="sm" mt={4}>{state.reason}</Text>}
+      {state.state === 'lost' && <Text size="sm" mt={4}>{state.error ? reason(state.error) : t('video.unconnected')}</Text>}
     </div>
   );
 }
@@ -143,8 +153,8 @@ function Sender() {
       <Preview stream={stream} mirror={wishes.mirror} />
       <Card>
         <Stack gap="sm">
-          <Select label={t('send.device')} disabled={device.devices.length === 0 || !off} allowDeselect={false} placeholder={t('send.device.none')} value={wishes.device === '' ? (device.devices[0]?.deviceId ?? null) : wishes.device} onChange={(chosen) => change({ device: chosen ?? '' })} data={device.devices.map(({ deviceId, label }, index) => ({ value: deviceId, label: label || `${t('camera')} ${index + 1}` }))} />
-          <Select label={t('send.size')} disabled={!off} allowDeselect={false} value={wishes.size} onChange={(size) => size && isSize(size) && change({ size })} data={Object.entries(SIZES).map(([value, [width, height]]) => ({ value, label: `${width} × ${height}` }))} />
+          <Select label={t('send.device')} disabled={device.devices.length === 0 || !off || busy} allowDeselect={false} placeholder={t('send.device.none')} value={wishes.device === '' ? (device.devices[0]?.deviceId ?? null) : wishes.device} onChange={(chosen) => change({ device: chosen ?? '' })} data={device.devices.map(({ deviceId, label }, index) => ({ value: deviceId, label: label || `${t('camera')} ${index + 1}` }))} />
+          <Select label={t('send.size')} disabled={!off || busy} allowDeselect={false} value={wishes.size} onChange={(size) => size && isSize(size) && change({ size })} data={Object.entries(SIZES).map(([value, [width, height]]) => ({ value, label: `${width} × ${height}` }))} />
           <Switch label={t('send.mirror')} description={t('send.mirror.help')} checked={wishes.mirror} onChange={(event) => change({ mirror: event.currentTarget.checked })} />
           <Autocomplete label={t('send.name')} description={t(target.manage ? 'send.name.help' : 'send.name.choose')} disabled={!off} value={name} onChange={setName} data={target.fit} error={fault} />
           <Status state={sender.state} />
@@ -153,7 +163,7 @@ function Sender() {
             {!stream && <Button leftSection={<IconVideo size={18} />} loading={busy} onClick={() => void run(() => device.open(wishes))}>{t('send.open')}</Button>}
             {stream && off && <Button leftSection={<IconSend size={18} />} loading={busy} disabled={name === '' || fault !== undefined} onClick={() => void begin()}>{t('send.start')}</Button>}
             {stream && !off && <Button color="red" leftSection={<IconPlayerStop size={18} />} onClick={stop}>{t('send.stop')}</Button>}
-            {stream && off && <Button variant="default" onClick={device.close}>{t('send.close')}</Button>}
+            {stream && off && <Button variant="default" disabled={busy} onClick={device.close}>{t('send.close')}</Button>}
             {!off && <LinkButton to="/cameras/$name" params={{ name }} target="_blank" variant="default">{t('event.camera')}</LinkButton>}
           </Group>
         </Stack>

@@ -1,11 +1,11 @@
 // Who may use Omma, and for what.
 
-import { ActionIcon, Badge, Button, Card, Group, Menu, Select, Stack, Switch, Table, TagsInput, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Alert, Badge, Button, Card, Group, Menu, Select, Stack, Switch, Table, TagsInput, Text, TextInput } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { usersQuery } from '../api/admin';
-import { api, ask, type User } from '../api/client';
+import { api, ApiError, ask, type Schemas, type User } from '../api/client';
 import { camerasQuery } from '../api/queries';
 import { useSession } from '../api/session';
 import { useTexts } from '../i18n';
@@ -18,8 +18,23 @@ import { Failed, PageLoading } from '../ui/States';
 import { NewPassword, usePassword } from './NewPassword';
 import { TokenTable } from './TokenTable';
 
+/** Somebody else has changed the user meanwhile: how it is now, and what to do about it. */
+function Changed({ theirs, take, keep, busy }: { theirs: User; take: () => void; keep: () => void; busy: boolean }) {
+  const { t, word } = useTexts();
+  const now = [word('role', theirs.role), theirs.cameras ? theirs.cameras.join(', ') || t('users.cameras.none') : t('users.cameras.all'), ...(theirs.disabled ? [t('users.disabled')] : [])];
+  return (
+    <Alert color="red" title={t('conflict.title')} role="alert" data-testid="conflict">
+      <Text size="sm" mb="xs">{t('users.conflict', { now: now.join(' · ') })}</Text>
+      <Group gap="xs">
+        <Button size="xs" variant="default" onClick={take}>{t('conflict.theirs')}</Button>
+        <Button size="xs" color="red" loading={busy} onClick={keep}>{t('conflict.overwrite')}</Button>
+      </Group>
+    </Alert>
+  );
+}
+
 /** Adds a user, or changes `user`. */
-function UserForm({ user, close }: { user?: User; close: () => void }) {
+function UserForm({ user, begin, close }: { user?: User; begin: (anew: User) => void; close: () => void }) {
   const { t, word } = useTexts();
   const client = useQueryClient();
   const cameras = useQuery(camerasQuery);
@@ -31,14 +46,25 @@ function UserForm({ user, close }: { user?: User; close: () => void }) {
   const [other, setOther] = useState(user === undefined);
   const password = usePassword();
   const { busy, error, run } = useDoing();
-  const submit = async (event: React.SyntheticEvent) => {
-    event.preventDefault();
+  const [theirs, setTheirs] = useState<User>();
+  const put = async (from: User, body: Schemas['UserChange']) => {
+    const { name: of, etag } = from as User & { etag?: string };
+    try {
+      await ask(api.PUT('/api/v1/users/{name}', { params: { path: { name: of } }, body, headers: etag === undefined ? {} : { 'If-Match': etag } }));
+    } catch (reason) {
+      if (reason instanceof ApiError && reason.status === 412) {
+        setTheirs((await client.query({ ...usersQuery, staleTime: 0 })).find((one) => one.name === of));
+      }
+      throw reason;
+    }
+  };
+  const save = async (from: User | undefined) => {
     if (other && !password.check()) return;
     // An administrator sees all cameras.
     const rest = { role, cameras: all || role === 'admin' ? undefined : some };
-    const worked = await run(() => ask(user
-      ? api.PUT('/api/v1/users/{name}', { params: { path: { name: user.name } }, body: { ...rest, disabled, password: other ? password.value : undefined } })
-      : api.POST('/api/v1/users', { body: { ...rest, name, password: password.value } })));
+    const worked = await run(() => (from
+      ? put(from, { ...rest, disabled, password: other ? password.value : undefined })
+      : ask(api.POST('/api/v1/users', { body: { ...rest, name, password: password.value } }))));
     if (!worked) return;
     await client.invalidateQueries({ queryKey: usersQuery.queryKey });
     done(t('saved'));
@@ -46,7 +72,13 @@ function UserForm({ user, close }: { user?: User; close: () => void }) {
   };
   return (
     <Dialog title={user?.name ?? t('users.add')} close={close}>
-      <form onSubmit={(event) => void submit(event)} noValidate>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save(user);
+        }}
+        noValidate
+      >
         <Stack gap="sm">
           {!user && <TextInput label={t('account.name')} required data-autofocus autoCapitalize="none" autoComplete="off" value={name} onChange={(event) => setName(event.currentTarget.value)} />}
           <Select label={t('role')} description={t(`role.${role as 'viewer'}.help`)} allowDeselect={false} value={role} onChange={(chosen) => setRole(chosen ?? 'viewer')} data={ROLES.map((value) => ({ value, label: word('role', value) }))} />
@@ -55,15 +87,22 @@ function UserForm({ user, close }: { user?: User; close: () => void }) {
           {user && <Switch label={t('users.disabled')} description={t('users.disabled.help')} checked={disabled} onChange={(event) => setDisabled(event.currentTarget.checked)} />}
           {user && <Switch label={t('users.password')} description={t('users.password.help')} checked={other} onChange={(event) => setOther(event.currentTarget.checked)} />}
           {other && <NewPassword {...password} />}
-          {error && <Failed error={error} />}
+          {error && !theirs && <Failed error={error} />}
+          {theirs && <Changed theirs={theirs} busy={busy} take={() => begin(theirs)} keep={() => void save(theirs)} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={close}>{t('cancel')}</Button>
-            <Button type="submit" loading={busy} disabled={!user && name.trim() === ''}>{t(user ? 'save' : 'users.add')}</Button>
+            <Button type="submit" loading={busy} disabled={theirs !== undefined || (!user && name.trim() === '')}>{t(user ? 'save' : 'users.add')}</Button>
           </Group>
         </Stack>
       </form>
     </Dialog>
   );
+}
+
+/** Changes a user as it was when this began: that the list is asked for anew changes nothing here. */
+function EditUser({ user, close }: { user: User; close: () => void }) {
+  const [begun, setBegun] = useState({ user, round: 0 });
+  return <UserForm key={begun.round} user={begun.user} begin={(anew) => setBegun({ user: anew, round: begun.round + 1 })} close={close} />;
 }
 
 function Tokens({ user, close }: { user: User; close: () => void }) {
@@ -144,8 +183,8 @@ function Managed({ opened, open }: { opened: Open | undefined; open: (what: Open
   return (
     <>
       <List users={users.data} open={open} />
-      {opened?.what === 'add' && <UserForm close={close} />}
-      {opened?.what === 'edit' && user && <UserForm key={user.name} user={user} close={close} />}
+      {opened?.what === 'add' && <UserForm begin={close} close={close} />}
+      {opened?.what === 'edit' && user && <EditUser key={user.name} user={user} close={close} />}
       {opened?.what === 'tokens' && user && <Tokens user={user} close={close} />}
       {opened?.what === 'remove' && user && (
         <Confirm title={t('cameras.remove', { name: user.name })} text={t('users.remove.text')} label={t('remove')} doIt={() => remove(user.name)} close={close} />

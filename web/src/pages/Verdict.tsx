@@ -1,10 +1,11 @@
 // "Right" or "wrong": whether an event happened, said by somebody who has looked at it.
 
-import { Button, Group, Kbd, Text } from '@mantine/core';
+import { Badge, Button, Group, Kbd, Text } from '@mantine/core';
 import { IconCheck, IconChevronLeft, IconChevronRight, IconThumbDown, IconThumbUp } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { api, ask } from '../api/client';
-import { isUnknown, putReviewed, putVerdict, trustChanged, type ReviewedEvent, type Verdict } from '../api/trust';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import type { OmmaEvent } from '../api/client';
+import { useSession } from '../api/session';
+import { putReviewed, putVerdict, trustChanged, type Verdict } from '../api/trust';
 import { useTexts } from '../i18n';
 import { failed } from '../ui/notify';
 import { useShortcuts } from '../ui/shortcuts';
@@ -19,40 +20,42 @@ export interface Steps {
 }
 
 interface Props {
-  event: ReviewedEvent;
+  event: OmmaEvent;
   steps: Steps | undefined;
   /** Whether it goes on to the next event once something was said of this one. */
   review: boolean;
   /** What is known of an event has changed. */
-  changed: (id: string, change: Partial<ReviewedEvent>) => void;
+  changed: (id: string, change: Partial<OmmaEvent>) => void;
 }
 
-export function VerdictBar({ event, steps, review, changed }: Props) {
+/** What others have said, for who may only look. */
+function Said({ event: { verdict, reviewed } }: { event: OmmaEvent }) {
+  const { t } = useTexts();
+  return (
+    <Group gap="xs" data-testid="said">
+      {verdict === 'right' && <Badge variant="default" tt="none" leftSection={<IconThumbUp size={14} aria-hidden="true" />}>{t('verdict.right')}</Badge>}
+      {verdict === 'wrong' && <Badge variant="default" tt="none" leftSection={<IconThumbDown size={14} aria-hidden="true" />}>{t('verdict.wrong')}</Badge>}
+      {reviewed && <Badge variant="default" tt="none" leftSection={<IconCheck size={14} aria-hidden="true" />}>{t('review.done')}</Badge>}
+    </Group>
+  );
+}
+
+/** What somebody who judges can do, each with a button and a key. */
+function useJudging({ event, steps, review, changed }: Props) {
   const { t } = useTexts();
   const client = useQueryClient();
-  const canJudge = event.rule !== undefined && event.rule !== null;
-  // Servers that do not tell it with the event tell it by itself.
-  const asked = useQuery({
-    queryKey: ['verdict', event.id],
-    queryFn: ({ signal }) => ask(api.GET('/api/v1/events/{id}/verdict', { params: { path: { id: event.id } }, signal })),
-    enabled: canJudge && event.verdict === undefined,
-  });
-  const verdict = event.verdict ?? asked.data?.verdict ?? undefined;
-  const canMark = typeof event.reviewed === 'boolean';
-
-  const unknown = canJudge && event.verdict === undefined && asked.isPending;
-
+  const { operate } = useSession();
+  const verdict = event.verdict ?? undefined;
   const say = useMutation({
     mutationFn: async (said: Verdict) => {
       const wanted = said === verdict ? 'none' : said;
       await putVerdict(event.id, wanted);
-      if (wanted !== 'none' && event.reviewed === false) await putReviewed(event.id, true);
+      if (wanted !== 'none' && !event.reviewed) await putReviewed(event.id, true);
       return wanted;
     },
     onSuccess: (wanted) => {
       const known = wanted === 'none' ? null : wanted;
-      client.setQueryData(['verdict', event.id], { verdict: known ?? undefined });
-      changed(event.id, { verdict: known, ...(known && canMark ? { reviewed: true } : {}) });
+      changed(event.id, { verdict: known, ...(known ? { reviewed: true } : {}) });
       void trustChanged(client);
       if (review && known) steps?.next?.();
     },
@@ -67,48 +70,57 @@ export function VerdictBar({ event, steps, review, changed }: Props) {
       changed(event.id, { reviewed });
       if (review && reviewed) steps?.next?.();
     },
-    onError: (error) => failed(t('save.failed'), isUnknown(error) ? new Error(t('review.unknown')) : error),
+    onError: (error) => failed(t('save.failed'), error),
   });
+  const canJudge = operate && event.rule !== undefined && event.rule !== null;
   const judge = (said: Verdict) => {
-    if (!canJudge || unknown || say.isPending) return undefined;
+    if (!canJudge || say.isPending) return undefined;
     // Who goes through all of them confirms what was said, and takes nothing back by that.
     return review && said === verdict && steps?.next ? steps.next : () => say.mutate(said);
   };
-  const mark = !canMark || look.isPending ? undefined : () => look.mutate(!event.reviewed);
+  const mark = !operate || look.isPending ? undefined : () => look.mutate(!event.reviewed);
+  return { operate, canJudge, verdict, judge, mark };
+}
+
+export function VerdictBar(props: Props) {
+  const { t } = useTexts();
+  const { event, steps } = props;
+  const { operate, canJudge, verdict, judge, mark } = useJudging(props);
   useShortcuts({
     r: judge('right'), w: judge('wrong'), f: judge('wrong'), m: mark,
     j: steps?.next, ArrowRight: steps?.next, k: steps?.previous, ArrowLeft: steps?.previous,
   });
   return (
-    <Group gap="xs" justify="space-between" data-testid="verdict-bar" data-verdict={unknown ? 'unknown' : verdict ?? 'none'}>
-      <Group gap="xs">
-        {canJudge && (
-          <>
-            <Button
-              size="sm" color="green.9" variant={verdict === 'right' ? 'filled' : 'outline'} aria-pressed={verdict === 'right'} aria-keyshortcuts="r"
-              leftSection={<IconThumbUp size={18} />} rightSection={<Kbd size="xs" aria-hidden="true">R</Kbd>} onClick={judge('right')} data-testid="right"
-              c={verdict === 'right' ? 'white' : 'var(--mantine-color-text)'}
-            >
-              {t('verdict.right')}
-            </Button>
-            <Button
-              size="sm" color="red.9" variant={verdict === 'wrong' ? 'filled' : 'outline'} aria-pressed={verdict === 'wrong'} aria-keyshortcuts="w f"
-              leftSection={<IconThumbDown size={18} />} rightSection={<Kbd size="xs" aria-hidden="true">{t('verdict.wrong.key')}</Kbd>} onClick={judge('wrong')} data-testid="wrong"
-              c={verdict === 'wrong' ? 'white' : 'var(--mantine-color-text)'}
-            >
-              {t('verdict.wrong')}
-            </Button>
-          </>
-        )}
-        {canMark && (
+    <Group gap="xs" justify="space-between" data-testid="verdict-bar" data-verdict={verdict ?? 'none'}>
+      {!operate && <Said event={event} />}
+      {operate && (
+        <Group gap="xs">
+          {canJudge && (
+            <>
+              <Button
+                size="sm" color="green.9" variant={verdict === 'right' ? 'filled' : 'outline'} aria-pressed={verdict === 'right'} aria-keyshortcuts="r"
+                leftSection={<IconThumbUp size={18} />} rightSection={<Kbd size="xs" aria-hidden="true">R</Kbd>} onClick={judge('right')} data-testid="right"
+                c={verdict === 'right' ? 'white' : 'var(--mantine-color-text)'}
+              >
+                {t('verdict.right')}
+              </Button>
+              <Button
+                size="sm" color="red.9" variant={verdict === 'wrong' ? 'filled' : 'outline'} aria-pressed={verdict === 'wrong'} aria-keyshortcuts="w f"
+                leftSection={<IconThumbDown size={18} />} rightSection={<Kbd size="xs" aria-hidden="true">{t('verdict.wrong.key')}</Kbd>} onClick={judge('wrong')} data-testid="wrong"
+                c={verdict === 'wrong' ? 'white' : 'var(--mantine-color-text)'}
+              >
+                {t('verdict.wrong')}
+              </Button>
+            </>
+          )}
           <Button
             size="sm" variant={event.reviewed ? 'light' : 'default'} aria-pressed={event.reviewed ?? false} aria-keyshortcuts="m"
             leftSection={<IconCheck size={18} />} rightSection={<Kbd size="xs" aria-hidden="true">M</Kbd>} onClick={mark} data-testid="reviewed"
           >
             {t('review.mark')}
           </Button>
-        )}
-      </Group>
+        </Group>
+      )}
       {steps && (
         <Group gap={4}>
           <Button size="sm" variant="subtle" color="gray" px="xs" disabled={!steps.previous} onClick={steps.previous} aria-label={t('review.previous')} aria-keyshortcuts="k"><IconChevronLeft size={20} /></Button>

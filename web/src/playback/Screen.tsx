@@ -4,7 +4,8 @@ import { Text } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { useTexts } from '../i18n';
 import type { Footage } from './clock';
-import { Follower, type Showing } from './follower';
+import { useReason } from '../ui/reason';
+import { FilmError, Follower, type Showing } from './follower';
 import classes from './Screen.module.css';
 
 interface Props {
@@ -32,7 +33,9 @@ export function Screen({ camera, footage, attach, named }: Props) {
     latest.current = footage;
     follower.current?.have(footage);
   }, [footage]);
-  const words = showing === 'gap' ? t('step.gap') : showing === 'loading' ? t('loading') : error?.message;
+  const reason = useReason();
+  const failure = error instanceof FilmError ? t(error.brokeOff ? 'video.ended' : 'event.broken') : error && reason(error);
+  const words = showing === 'gap' ? t('step.gap') : showing === 'loading' ? t('loading') : failure;
   return (
     <div className={classes.screen} data-testid={`screen-${camera}`} data-showing={showing}>
       <video ref={video} className={classes.film} data-gap={showing === 'gap' || showing === 'failed' || undefined} muted playsInline preload="auto" aria-label={t('step.film', { camera })} data-testid="film" />

@@ -2,6 +2,7 @@
 // step by playing a little faster or slower. Knows nothing of React.
 
 import { ApiError, cameraPath, fetchRaw } from '../api/client';
+import { wait } from '../api/socket';
 import { piece, rangeAt } from '../lib/timeline';
 import { MINUTE, type Span } from '../lib/time';
 import { correction, type Footage } from './clock';
@@ -10,6 +11,22 @@ import { correction, type Footage } from './clock';
 const PIECE = 10 * MINUTE;
 /** The others wait so long for one that loads; then they go on without it. */
 const PATIENCE = 5000;
+/** Footage that the browser can't play is tried so often: it may also have broken off. */
+const TRIES = 3;
+
+/** Footage that the browser did not play, which it says in its own words. */
+export class FilmError extends Error {
+  constructor(message: string, readonly brokeOff: boolean) {
+    super(message);
+    this.name = 'FilmError';
+  }
+}
+
+/** Whether it may go well later although nothing else has changed. */
+function passes(error: Error, tries: number): boolean {
+  if (error instanceof ApiError) return error.away || error.status === 401 || error.status >= 500;
+  return error instanceof FilmError && (error.brokeOff || tries < TRIES);
+}
 
 export type Showing = 'gap' | 'loading' | 'film' | 'failed';
 
@@ -26,6 +43,11 @@ export class Follower {
   private waitingSince: number | undefined;
   private shows: Showing = 'gap';
   private failedAt: Span | undefined;
+  /** When what failed is tried again, if ever. */
+  private retryAt = Number.POSITIVE_INFINITY;
+  private tries = 0;
+  /** Nobody answers: then no other camera has anything to show either. */
+  private unanswered = false;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -35,7 +57,7 @@ export class Follower {
     video.onerror = () => {
       if (!this.loaded) return;
       const { code, message } = video.error ?? {};
-      this.fail(new Error(`MediaError ${code ?? ''} ${message ?? ''}`.trim()), this.loaded);
+      void this.broken(new FilmError(`MediaError ${code ?? ''} ${message ?? ''}`.trim(), code === MediaError.MEDIA_ERR_NETWORK), this.loaded);
     };
   }
 
@@ -50,6 +72,11 @@ export class Follower {
     this.video.load();
   }
 
+  /** Stands still until it is told a moment again. */
+  hold(): void {
+    this.video.pause();
+  }
+
   /** Shows this moment. True where the others need not wait for it. */
   follow(at: number, speed: number, playing: boolean, now: number): boolean {
     const range = rangeAt(this.footage, at);
@@ -58,7 +85,7 @@ export class Follower {
       this.say('gap');
       return true;
     }
-    if (this.failedAt && at >= this.failedAt.from && at < this.failedAt.to) return true;
+    if (this.failedAt && at >= this.failedAt.from && at < this.failedAt.to && now < this.retryAt) return !this.unanswered;
     const { loaded } = this;
     if (!loaded || at < loaded.zero || at >= loaded.to) {
       if (!this.wanted || at < this.wanted.from || at >= this.wanted.to) void this.open(piece(range, at, PIECE));
@@ -82,7 +109,10 @@ export class Follower {
     const ready = video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || video.ended || place < at;
     if (playing && video.paused && !video.ended) void video.play().catch(() => undefined);
     if (!playing && !video.paused) video.pause();
-    if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) this.say('film');
+    if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
+      this.tries = 0;
+      this.say('film');
+    }
     return ready && !video.seeking;
   }
 
@@ -105,7 +135,23 @@ export class Follower {
     this.wanted = undefined;
     this.failedAt = span;
     this.loaded = undefined;
+    this.retryAt = passes(error, this.tries) ? performance.now() + wait(this.tries, Math.random()) : Number.POSITIVE_INFINITY;
+    this.tries += 1;
+    this.unanswered = error instanceof ApiError && (error.away || error.status === 401);
+    this.waitingSince = undefined;
     this.say('failed', error);
+  }
+
+  /** An element does not tell that the server is away, or wants to know who asks. */
+  private async broken(error: FilmError, span: Span): Promise<void> {
+    this.fail(error, span);
+    const url = this.address(span);
+    const why: unknown = await fetchRaw(url, { headers: { Range: 'bytes=0-0' } }).then(() => error, (said: unknown) => said);
+    if (this.failedAt === span && why instanceof Error && why !== error) this.fail(why, span);
+  }
+
+  private address({ from, to }: Span): string {
+    return cameraPath(this.camera, `/recording.mp4?from=${Math.floor(from)}&to=${Math.ceil(to)}`);
   }
 
   private async open(span: Span): Promise<void> {
@@ -116,7 +162,7 @@ export class Follower {
     this.wanted = span;
     this.failedAt = undefined;
     const { from, to } = span;
-    const url = cameraPath(this.camera, `/recording.mp4?from=${Math.floor(from)}&to=${Math.ceil(to)}`);
+    const url = this.address(span);
     try {
       // The head says when the first picture was taken, and, where there is none, why.
       const response = await fetchRaw(url, { method: 'HEAD', signal: asking.signal });

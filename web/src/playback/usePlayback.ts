@@ -2,6 +2,7 @@
 // that load.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useSession } from '../api/session';
 import { playableFrom } from '../lib/timeline';
 import { advance, together, type Footage } from './clock';
 import type { Follower } from './follower';
@@ -12,16 +13,19 @@ const LONGEST_STEP = 250;
 const TELL_EVERY = 100;
 
 export function usePlayback(footage: ReadonlyMap<string, readonly Footage[]>, begin: number) {
+  // Behind the log-in every piece of footage would be refused.
+  const { ended } = useSession();
   const [at, setAt] = useState(begin);
   const [playing, setPlaying] = useState(true);
   const [speed, setSpeed] = useState(1);
   const followers = useRef(new Map<string, Follower>());
   const moment = useRef(begin);
   const all = useMemo(() => together([...footage.values()]), [footage]);
-  const now = useRef({ all, playing, speed });
+  const now = useRef({ all, playing, speed, ended });
   useEffect(() => {
-    now.current = { all, playing, speed };
-  }, [all, playing, speed]);
+    now.current = { all, playing, speed, ended };
+    if (ended) for (const follower of followers.current.values()) follower.hold();
+  }, [all, playing, speed, ended]);
   useEffect(() => {
     for (const [camera, own] of footage) followers.current.get(camera)?.have(own);
   }, [footage]);
@@ -33,9 +37,9 @@ export function usePlayback(footage: ReadonlyMap<string, readonly Footage[]>, be
     const run = (time: number) => {
       const elapsed = Math.min(LONGEST_STEP, time - (last ?? time));
       last = time;
-      const { all: ranges, playing: plays, speed: rate } = now.current;
-      let ready = true;
-      for (const follower of followers.current.values()) ready = follower.follow(moment.current, rate, plays, time) && ready;
+      const { all: ranges, playing: plays, speed: rate, ended: out } = now.current;
+      let ready = !out;
+      if (!out) for (const follower of followers.current.values()) ready = follower.follow(moment.current, rate, plays, time) && ready;
       if (plays && ready && ranges.length > 0) {
         const next = advance(moment.current, elapsed, rate, ranges);
         if (next === undefined) setPlaying(false);

@@ -2,13 +2,16 @@
 
 import { Button, Group, Modal, Stack, Text, type ModalProps } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
+import { useSession } from '../api/session';
 import { useTexts } from '../i18n';
 import { Failed } from './States';
 
-export function Dialog({ title, close, children, ...props }: { title: string; close: () => void; children: ReactNode } & Partial<ModalProps>) {
+export function Dialog({ title, close, children, ...props }: { title: ReactNode; close: () => void; children: ReactNode } & Partial<Omit<ModalProps, 'title'>>) {
   const { t } = useTexts();
+  // Escape is meant for the log-in that lies over it: what is half written here stays.
+  const { ended } = useSession();
   return (
-    <Modal {...props} opened onClose={close} title={title} closeButtonProps={{ 'aria-label': t('close') }}>
+    <Modal {...props} opened onClose={close} closeOnEscape={!ended} title={title} closeButtonProps={{ 'aria-label': t('close') }}>
       {children}
     </Modal>
   );

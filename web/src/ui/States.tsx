@@ -3,6 +3,7 @@
 import { Alert, Button, Center, Loader, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { ApiError } from '../api/client';
+import { Conflict } from '../api/queries';
 import { useTexts } from '../i18n';
 
 export function PageLoading() {
@@ -26,7 +27,7 @@ export function Failed({ error, title, children }: { error: Error; title?: strin
   return (
     <Alert color="red" icon={<IconAlertTriangle />} title={away ? t('error.away') : (title ?? t(denied ? 'error.denied' : 'error.title'))} role="alert">
       <Stack gap="xs" align="flex-start">
-        {!away && <Text size="sm">{error.message}</Text>}
+        {!away && <Text size="sm">{error instanceof Conflict ? t('conflict.text') : error.message}</Text>}
         {error instanceof ApiError && error.hint && <Text size="sm" c="dimmed">{error.hint}</Text>}
         {children}
       </Stack>

@@ -2,6 +2,7 @@
 // where the key already means something.
 
 import { useEffect, useRef } from 'react';
+import { useSession } from '../api/session';
 
 export type Shortcuts = Record<string, (() => void) | undefined>;
 
@@ -15,9 +16,11 @@ function taken(target: EventTarget | null, key: string): boolean {
 
 /** Acts on keys by their `KeyboardEvent.key`, letters in lower case. */
 export function useShortcuts(shortcuts: Shortcuts): void {
+  const { ended } = useSession();
   const latest = useRef(shortcuts);
   useEffect(() => {
-    latest.current = shortcuts;
+    // What lies behind the log-in hears nothing.
+    latest.current = ended ? {} : shortcuts;
   });
   useEffect(() => {
     const press = (event: KeyboardEvent) => {

@@ -3,6 +3,7 @@
 
 import { Badge, Text } from '@mantine/core';
 import { useEffect, useImperativeHandle, useRef, useState, type ReactNode, type Ref } from 'react';
+import { useSession } from '../api/session';
 import { useTexts } from '../i18n';
 import { fitted } from '../lib/geometry';
 import type { DriverKind, Moment } from './driver';
@@ -61,6 +62,7 @@ function useSeen(element: React.RefObject<HTMLElement | null>): boolean {
 
 export function Video({ camera, fps = 15, paused = false, generation = 0, aspect: guess = 16 / 9, showWay = false, reason, onPicture, ready, children, ref }: Props) {
   const { t } = useTexts();
+  const { ended } = useSession();
   const frame = useRef<HTMLDivElement>(null);
   const screen = useRef<HTMLDivElement>(null);
   const player = useRef<Player>(undefined);
@@ -84,7 +86,8 @@ export function Video({ camera, fps = 15, paused = false, generation = 0, aspect
 
   // Only a change to another class of width is worth opening the stream anew.
   const wanted = roundWidth(size.width * Math.min(2, window.devicePixelRatio || 1));
-  const running = seen && size.width > 0 && !paused;
+  // Behind the log-in every request would be refused.
+  const running = seen && size.width > 0 && !paused && !ended;
   useEffect(() => {
     if (!running || !screen.current) return undefined;
     const root = screen.current;

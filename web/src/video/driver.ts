@@ -1,6 +1,8 @@
 // What every way of bringing a camera's live pictures into a page has in common. A page knows only
 // `Player`; a new way is one more `Driver`.
 
+import { ApiError } from '../api/client';
+
 export type DriverKind = 'webrtc' | 'mse' | 'mjpeg';
 
 /** What is to be seen. */
@@ -13,14 +15,18 @@ export interface Wish {
 }
 
 /** Reasons that have words in every language; others come from the server. */
-export type Fault = 'ended' | 'silent' | 'slow' | 'unplayable' | 'away';
+export type Fault = 'ended' | 'silent' | 'slow' | 'unplayable' | 'unconnected' | 'refused' | 'away';
 
 /**
- * Why a driver stopped. `camera`: this camera can't be shown this way, `server`: none can,
- * `passing`: it may work again in a moment.
+ * What a failure means. `camera`: this camera can't be shown this way, `server`: none can,
+ * `passing`: it may work again in a moment, `away`: there was no server, or none that knows who is
+ * asking, which says nothing of the way.
  */
+export type Scope = 'passing' | 'camera' | 'server' | 'away';
+
+/** Why a driver stopped. */
 export class DriverError extends Error {
-  constructor(message: string, readonly scope: 'passing' | 'camera' | 'server', readonly fault?: Fault) {
+  constructor(message: string, readonly scope: Scope, readonly fault?: Fault) {
     super(message);
     this.name = 'DriverError';
   }
@@ -58,9 +64,19 @@ export interface Driver {
 }
 
 /** What the refusal of a request means for a driver. */
-export function scopeOf(status: number): 'passing' | 'camera' | 'server' {
+export function scopeOf(status: number): Scope {
+  if (status === 0 || status === 401 || status === 502 || status === 504) return 'away';
   if (status === 404 || status === 405 || status === 501) return 'server';
   return status === 406 || status === 409 || status === 415 || status === 422 ? 'camera' : 'passing';
+}
+
+/** What went wrong while a server was asked, for a driver. */
+export function driverError(error: unknown): DriverError {
+  if (error instanceof DriverError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof ApiError) return new DriverError(message, scopeOf(error.status), error.away ? 'away' : undefined);
+  // A connection that breaks off is told in each browser's own words.
+  return new DriverError(message, 'passing', error instanceof TypeError ? 'ended' : undefined);
 }
 
 /** An element that fills its stage and keeps the picture's shape. */

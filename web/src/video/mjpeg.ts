@@ -1,8 +1,8 @@
 // Live pictures as JPEG: works in every browser and for every codec, because the server decodes.
 // Where no connection is free for endless pictures, single ones are asked for in turn.
 
-import { ApiError, fetchRaw } from '../api/client';
-import { DriverError, fill, scopeOf, type Driver, type Moment, type Stage, type Wish } from './driver';
+import { fetchRaw } from '../api/client';
+import { DriverError, driverError, fill, type Driver, type Moment, type Stage, type Wish } from './driver';
 import { MultipartReader } from './multipart';
 import { stills, streams } from './slots';
 
@@ -81,7 +81,7 @@ function path(wish: Wish, file: string): string {
 async function stream(wish: Wish, { signal }: Stage, screen: Screen): Promise<void> {
   const response = await fetchRaw(`${path(wish, 'live.mjpg')}&fps=${wish.fps}`, { signal });
   const reader = response.body?.getReader();
-  if (!reader) throw new Error('this browser does not read answers as they come');
+  if (!reader) throw new DriverError('this browser does not read answers as they come', 'camera', 'unplayable');
   const parts = new MultipartReader();
   for (;;) {
     const { done, value } = await reader.read();
@@ -103,17 +103,6 @@ async function still(wish: Wish, { signal }: Stage, screen: Screen): Promise<voi
   }
   const rest = STILL_EVERY - (performance.now() - begun);
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, rest)));
-}
-
-function driverError(error: unknown): DriverError {
-  if (error instanceof DriverError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof ApiError) {
-    const scope = scopeOf(error.status) === 'passing' ? 'passing' : 'camera';
-    return new DriverError(message, scope, error.away ? 'away' : undefined);
-  }
-  // A connection that breaks off is told in each browser's own words.
-  return new DriverError(message, 'passing', error instanceof TypeError ? 'ended' : undefined);
 }
 
 async function play(wish: Wish, stage: Stage): Promise<void> {

@@ -3,8 +3,8 @@
 // between them are its head and fragments.
 
 import { address } from '../api/socket';
-import { cameraPath, send } from '../api/client';
-import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
+import { ApiError, cameraPath, send } from '../api/client';
+import { DriverError, driverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
 
 /** More than this behind the newest picture, in seconds, playing jumps ahead. */
@@ -130,9 +130,10 @@ class Feeder {
 async function whyRefused(wish: Wish): Promise<DriverError> {
   try {
     const { status } = await send(cameraPath(wish.camera, '/mse'));
-    return new DriverError(`Media Source: HTTP ${status}`, scopeOf(status));
-  } catch {
-    return new DriverError('the server is away', 'passing', 'away');
+    const scope = scopeOf(status);
+    return new DriverError(`Media Source: HTTP ${status}`, scope, scope === 'away' && status !== 401 ? 'away' : 'refused');
+  } catch (error) {
+    return driverError(new ApiError(error instanceof Error ? error.message : String(error), undefined, 0));
   }
 }
 
@@ -156,6 +157,8 @@ function play(wish: Wish, stage: Stage): void {
     // A managed source opens only where nothing is cast elsewhere.
     video.disableRemotePlayback = true;
     const url = URL.createObjectURL(source);
+    // Also where the page turns away before it is opened.
+    stage.signal.addEventListener('abort', () => URL.revokeObjectURL(url), { once: true });
     video.src = url;
     video.addEventListener('error', () => fail(new DriverError(video.error?.message ?? 'the video can not be played', 'camera', 'unplayable')));
     source.addEventListener('sourceopen', () => {
@@ -190,6 +193,8 @@ function play(wish: Wish, stage: Stage): void {
     }
   });
   socket.addEventListener('close', () => {
+    // Closed by ourselves: nobody need be asked why.
+    if (stage.signal.aborted) return;
     if (opened) fail(new DriverError('the server ended the video', 'passing', 'ended'));
     else void whyRefused(wish).then(fail);
   });

@@ -25,7 +25,15 @@ export function missingWays(camera: string): Promise<readonly (keyof typeof PATH
   return answer;
 }
 
-/** Forgets the answer: another server may be there now. */
+const hearers = new Set<() => void>();
+
+/** Calls `hear` when what was learnt of ways no longer holds. */
+export function onForget(hear: () => void): void {
+  hearers.add(hear);
+}
+
+/** Forgets what was learnt of ways: another server may be there now. */
 export function forgetWays(): void {
   answer = undefined;
+  for (const hear of hearers) hear();
 }

@@ -4,7 +4,7 @@
 import { DriverError, fill, type Driver, type DriverKind, type Fault, type Moment, type Wish } from './driver';
 import { mjpeg } from './mjpeg';
 import { mse } from './mse';
-import { missingWays } from './offers';
+import { missingWays, onForget } from './offers';
 import { Ways } from './ways';
 import { whep } from './whep';
 
@@ -15,6 +15,7 @@ const NEXT_WITHIN = 12_000;
 
 const DRIVERS: readonly Driver[] = [whep, mse, mjpeg].filter((driver) => driver.supported());
 const ways = new Ways(DRIVERS.map(({ kind }) => kind));
+onForget(() => ways.forget());
 
 export type PlayerState =
   | { state: 'opening'; kind: DriverKind }
@@ -31,6 +32,8 @@ export class Player {
   private running = new AbortController();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private tries = 0;
+  /** In how many tries in a row nobody answered. */
+  private unanswered = 0;
   private still: HTMLCanvasElement | undefined;
 
   constructor(
@@ -92,8 +95,10 @@ export class Player {
         this.still = last;
         this.root.prepend(last);
       }
-      this.tries += 1;
-      const next = ways.after(kind, this.wish.camera, error.scope, this.tries, Date.now());
+      const away = error.scope === 'away';
+      if (away) this.unanswered += 1;
+      else this.tries += 1;
+      const next = ways.after(kind, this.wish.camera, error.scope, away ? this.unanswered : this.tries, Date.now());
       if (next.kind === kind) this.told.state({ state: 'failed', kind, reason: error.message, fault: error.fault });
       else this.tries = 0;
       this.timer = setTimeout(() => this.run(next.kind), next.wait);
@@ -114,6 +119,7 @@ export class Player {
         if (!playing) {
           playing = true;
           this.tries = 0;
+          this.unanswered = 0;
           this.still?.remove();
           this.told.state({ state: 'playing', kind });
         }

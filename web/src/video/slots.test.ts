@@ -32,3 +32,25 @@ it('whoever gives up does not keep others waiting', async () => {
   release?.();
   expect(await next).toBeTypeOf('function');
 });
+
+it('whoever waits often leaves nothing behind', async () => {
+  const slots = new Slots(1);
+  const { signal } = new AbortController();
+  let heard = 0;
+  const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    heard += 1;
+    add(...args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+    heard -= 1;
+    remove(...args);
+  };
+  for (let round = 0; round < 20; round += 1) {
+    const release = slots.take();
+    const next = slots.wait(signal);
+    release?.();
+    (await next)();
+  }
+  expect(heard).toBe(0);
+});

@@ -31,13 +31,18 @@ export class Slots {
       const slot = this.take();
       if (slot) return slot;
       await new Promise<void>((resolve) => {
-        this.waiting.push(resolve);
-        signal.addEventListener('abort', () => {
+        const turn = () => {
+          signal.removeEventListener('abort', left);
+          resolve();
+        };
+        const left = () => {
           // Whoever leaves the queue must not swallow the turn of the next.
-          const place = this.waiting.indexOf(resolve);
+          const place = this.waiting.indexOf(turn);
           if (place >= 0) this.waiting.splice(place, 1);
           resolve();
-        }, { once: true });
+        };
+        this.waiting.push(turn);
+        signal.addEventListener('abort', left, { once: true });
       });
     }
   }

@@ -8,8 +8,8 @@ export type SenderState =
   | { state: 'off' }
   | { state: 'connecting' }
   | { state: 'sending'; sent: Sent }
-  /** It is tried again by itself. */
-  | { state: 'lost'; reason: string };
+  /** It is tried again by itself. Without an error, the connection broke off. */
+  | { state: 'lost'; error: unknown };
 
 /** Sends `stream` as long as there is one, to the camera `start` was called with. */
 export function useSender() {
@@ -21,9 +21,18 @@ export function useSender() {
     current.current = undefined;
     setState({ state: 'off' });
   }, []);
-  useEffect(() => stop, [stop]);
+  const left = useRef(false);
+  useEffect(() => {
+    left.current = false;
+    return () => {
+      left.current = true;
+      stop();
+    };
+  }, [stop]);
 
   const start = useCallback((camera: string, stream: MediaStream) => {
+    // Whoever has left meanwhile no longer wants to be seen.
+    if (left.current || !stream.active) return;
     current.current?.abort();
     const controller = new AbortController();
     const { signal } = controller;
@@ -37,10 +46,10 @@ export function useSender() {
       sending = undefined;
     };
     signal.addEventListener('abort', drop);
-    const lost = (reason: string) => {
+    const lost = (error: unknown) => {
       if (signal.aborted) return;
       drop();
-      setState({ state: 'lost', reason });
+      setState({ state: 'lost', error });
       timer = setTimeout(() => void connect(), wait(tries, Math.random()));
       tries += 1;
     };
@@ -59,13 +68,13 @@ export function useSender() {
               tries = 0;
               clearTimeout(timer);
               void look(sending);
-            } else if (now === 'failed' || now === 'closed') lost(`WebRTC: ${now}`);
+            } else if (now === 'failed' || now === 'closed') lost(undefined);
           },
         });
         if (signal.aborted) begun.stop();
         else sending = begun;
       } catch (error) {
-        lost(error instanceof Error ? error.message : String(error));
+        lost(error);
       }
     };
     void connect();

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { DriverError, scopeOf } from './driver';
+import { ApiError } from '../api/client';
+import { DriverError, driverError, scopeOf } from './driver';
 import { announcement, Reels } from './mse';
 import { Ways } from './ways';
 
@@ -28,8 +29,22 @@ it('tries again what may pass, and the last way for ever', () => {
   expect(ways.after('mjpeg', 'a', 'camera', 50, 0)).toEqual({ kind: 'mjpeg', wait: 10_000 });
 });
 
+it('stays with a way while nobody answers, and gives all another chance when somebody does', () => {
+  const ways = new Ways(['webrtc', 'mse', 'mjpeg']);
+  for (const tries of [1, 2, 50]) expect(ways.after('webrtc', 'a', 'away', tries, 0).kind).toBe('webrtc');
+  expect(ways.first('a', 1)).toBe('webrtc');
+  ways.after('webrtc', 'a', 'camera', 1, 0);
+  ways.lacks('mse', 0);
+  expect(ways.first('a', 1)).toBe('mjpeg');
+  ways.forget();
+  expect(ways.first('a', 1)).toBe('webrtc');
+});
+
 it('knows what a refusal means', () => {
-  expect([404, 415, 503].map(scopeOf)).toEqual(['server', 'camera', 'passing']);
+  expect([404, 415, 503, 401, 0, 502].map(scopeOf)).toEqual(['server', 'camera', 'passing', 'away', 'away', 'away']);
+  expect(driverError(new ApiError('Failed to fetch', undefined, 0))).toMatchObject({ scope: 'away', fault: 'away' });
+  expect(driverError(new ApiError('log in', undefined, 401))).toMatchObject({ scope: 'away', fault: undefined });
+  expect(driverError(new TypeError('network error'))).toMatchObject({ scope: 'passing', fault: 'ended' });
 });
 
 it('reads what is coming, or why nothing is', () => {

@@ -1,6 +1,6 @@
 // Which way is tried next: from the least delay to what always works. Pure; `Player` acts on it.
 
-import type { DriverKind } from './driver';
+import type { DriverKind, Scope } from './driver';
 
 /** Ways that the server, or this browser, does not have are not tried again for a while. */
 const REST = 5 * 60_000;
@@ -22,6 +22,11 @@ export class Ways {
     this.resting.set(kind, now + REST);
   }
 
+  /** All may be tried again: another server may be there now, or the same one work again. */
+  forget(): void {
+    this.resting.clear();
+  }
+
   private from(index: number, camera: string, now: number): DriverKind {
     const last = this.all.at(-1) ?? 'mjpeg';
     return this.all.slice(index).find((kind) => !this.rests(kind, camera, now)) ?? last;
@@ -31,16 +36,13 @@ export class Ways {
     return [kind, `${kind} ${camera}`].some((key) => (this.resting.get(key) ?? 0) > now);
   }
 
-  /** What to try after `kind` failed for the `tries`th time in a row, and how long to wait. */
-  after(
-    kind: DriverKind,
-    camera: string,
-    scope: 'passing' | 'camera' | 'server',
-    tries: number,
-    now: number,
-  ): { kind: DriverKind; wait: number } {
+  /**
+   * What to try after `kind` failed for the `tries`th time in a row, and how long to wait. While
+   * nobody answers, it stays with what it was: no other way would do better.
+   */
+  after(kind: DriverKind, camera: string, scope: Scope, tries: number, now: number): { kind: DriverKind; wait: number } {
     const isLast = kind === this.all.at(-1);
-    if (!isLast && (scope !== 'passing' || tries >= TRIES)) {
+    if (!isLast && scope !== 'away' && (scope !== 'passing' || tries >= TRIES)) {
       this.resting.set(scope === 'server' ? kind : `${kind} ${camera}`, now + REST);
       return { kind: this.from(this.all.indexOf(kind) + 1, camera, now), wait: 0 };
     }

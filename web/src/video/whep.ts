@@ -1,8 +1,8 @@
 // Live video over WebRTC, asked for by WHEP: an offer is posted, the answer comes back, and the
 // session is ended by deleting it. The least delay of all ways.
 
-import { ApiError, cameraPath, fetchRaw } from '../api/client';
-import { DriverError, scopeOf, type Driver, type Stage, type Wish } from './driver';
+import { cameraPath, fetchRaw } from '../api/client';
+import { DriverError, driverError, type Driver, type Stage, type Wish } from './driver';
 import { videoElement } from './element';
 import { gathered } from './ice';
 
@@ -46,9 +46,13 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
   const peer = new RTCPeerConnection();
   let session: string | undefined;
   const end = () => {
+    window.removeEventListener('pagehide', end);
     peer.close();
     if (session !== undefined) void fetchRaw(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
+    session = undefined;
   };
+  // A page that is closed tells nobody anything; the server would send on until it notices.
+  window.addEventListener('pagehide', end);
   const fail = (error: DriverError) => {
     if (!signal.aborted) stage.failed(error);
   };
@@ -69,18 +73,18 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
   });
   peer.addEventListener('connectionstatechange', () => {
     if (peer.connectionState === 'failed' || peer.connectionState === 'closed') {
-      fail(new DriverError(`WebRTC: ${peer.connectionState}`, 'passing'));
+      fail(new DriverError(`WebRTC: ${peer.connectionState}`, 'passing', 'unconnected'));
     }
   });
   try {
     await peer.setLocalDescription();
     await gathered(peer);
     signal.throwIfAborted();
+    // Not taken back once it is asked: the server may have begun, and only its answer says what to end.
     const response = await fetchRaw(cameraPath(wish.camera, '/whep'), {
       method: 'POST',
       headers: { 'Content-Type': 'application/sdp' },
       body: peer.localDescription?.sdp ?? '',
-      signal,
     });
     const location = response.headers.get('Location');
     if (location !== null) session = new URL(location, response.url).href;
@@ -89,8 +93,7 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
     if (signal.aborted) end();
     else await peer.setRemoteDescription({ type: 'answer', sdp });
   } catch (error) {
-    const scope = error instanceof ApiError && !error.away ? scopeOf(error.status) : 'passing';
-    fail(new DriverError(error instanceof Error ? error.message : String(error), scope));
+    fail(driverError(error));
   }
 }
 
