@@ -3,7 +3,6 @@
 //
 //     OMMA=../target/debug/omma node tests/accounts.mjs       # SHOTS=folder keeps pictures of all pages
 
-import { join } from 'node:path';
 import { check, close, faultsOf, moves, open, run } from './page.mjs';
 import { eventually, start } from './serve.mjs';
 
@@ -302,6 +301,27 @@ const tests = {
     await page.waitForSelector('[data-testid="login"]');
     await logIn(page, 'lina');
     await page.waitForSelector('[data-testid="tile-street"]');
+    check('her cameras only', (await page.locator('[data-testid^="tile-"]').count()) === 1);
+    await close(page);
+  },
+
+  async 'nor in a tab that was open all the while'() {
+    const page = await newPage();
+    await logIn(page, 'anna');
+    await page.waitForSelector('[data-testid="tile-hidden"]');
+    const other = await page.context().newPage();
+    await other.goto(server.portal);
+    await other.click('[data-testid="user-menu"]');
+    await other.getByRole('menuitem', { name: 'Log out' }).click();
+    await page.waitForSelector('[data-testid="login"]', { timeout: 70_000 });
+    // Whatever is shown from now on was known before.
+    await page.route('**/api/v1/cameras', () => undefined);
+    await logIn(other, 'lina');
+    await other.waitForSelector('[data-testid="tile-street"]');
+    await page.waitForSelector('[data-testid="login"]', { state: 'detached', timeout: 30_000 });
+    check('nothing of what the one before saw', (await page.locator('[data-testid^="tile-"]').count()) === 0);
+    await page.unroute('**/api/v1/cameras');
+    await page.waitForSelector('[data-testid="tile-street"]', { timeout: 30_000 });
     check('her cameras only', (await page.locator('[data-testid^="tile-"]').count()) === 1);
     await close(page);
   },

@@ -8,6 +8,7 @@ import { useTexts } from '../i18n';
 import { formatDuration, formatPercent, formatTime } from '../lib/format';
 import { Dialog } from '../ui/Dialog';
 import { LinkButton } from '../ui/links';
+import { useShortcuts } from '../ui/shortcuts';
 import { Failed, PageLoading } from '../ui/States';
 import { TakeRedacted } from '../ui/Take';
 import { EventFilm } from './EventFilm';
@@ -45,6 +46,8 @@ export function EventDetails({ id, close, steps, review, changed }: Props) {
   const client = useQueryClient();
   const event = useQuery(eventQueryById(id));
   const { data } = event;
+  // Also while an event is still under way: whoever looks through many goes on at once.
+  useShortcuts({ j: steps?.next, ArrowRight: steps?.next, k: steps?.previous, ArrowLeft: steps?.previous });
   const told = (which: string, change: Partial<OmmaEvent>) => {
     client.setQueryData(eventQueryById(which).queryKey, (before) => before && { ...before, ...change });
     changed(which, change);

@@ -86,10 +86,7 @@ export function VerdictBar(props: Props) {
   const { t } = useTexts();
   const { event, steps } = props;
   const { operate, canJudge, verdict, judge, mark } = useJudging(props);
-  useShortcuts({
-    r: judge('right'), w: judge('wrong'), f: judge('wrong'), m: mark,
-    j: steps?.next, ArrowRight: steps?.next, k: steps?.previous, ArrowLeft: steps?.previous,
-  });
+  useShortcuts({ r: judge('right'), w: judge('wrong'), f: judge('wrong'), m: mark });
   return (
     <Group gap="xs" justify="space-between" data-testid="verdict-bar" data-verdict={verdict ?? 'none'}>
       {!operate && <Said event={event} />}

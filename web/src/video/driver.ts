@@ -70,13 +70,12 @@ export function scopeOf(status: number): Scope {
   return status === 406 || status === 409 || status === 415 || status === 422 ? 'camera' : 'passing';
 }
 
-/** What went wrong while a server was asked, for a driver. */
-export function driverError(error: unknown): DriverError {
+/** What went wrong for a driver. What browsers say themselves is in each one's own words: `otherwise` has ours. */
+export function driverError(error: unknown, otherwise: Fault = 'ended'): DriverError {
   if (error instanceof DriverError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof ApiError) return new DriverError(message, scopeOf(error.status), error.away ? 'away' : undefined);
-  // A connection that breaks off is told in each browser's own words.
-  return new DriverError(message, 'passing', error instanceof TypeError ? 'ended' : undefined);
+  return new DriverError(message, 'passing', otherwise);
 }
 
 /** An element that fills its stage and keeps the picture's shape. */

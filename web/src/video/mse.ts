@@ -93,7 +93,7 @@ class Feeder {
       }
       if (item) this.buffer.appendBuffer(item);
     } catch (error) {
-      this.fail(new DriverError(error instanceof Error ? error.message : String(error), 'passing'));
+      this.fail(driverError(error));
     }
   }
 

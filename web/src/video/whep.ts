@@ -93,7 +93,7 @@ async function play(wish: Wish, stage: Stage): Promise<void> {
     if (signal.aborted) end();
     else await peer.setRemoteDescription({ type: 'answer', sdp });
   } catch (error) {
-    fail(driverError(error));
+    fail(driverError(error, 'unconnected'));
   }
 }
 
