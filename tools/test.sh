@@ -18,7 +18,7 @@ OMMA=$(realpath "${CARGO_TARGET_DIR:-target}/debug/omma") && export OMMA
 in_web() { (cd web && "$@") 2>&1 | tee "$suite_log"; }
 in_web env NO_COLOR=1 npm test || status=1
 cat "$suite_log" >> "$log"
-for suite in browser past accounts system; do
+for suite in newcomer browser past accounts system; do
   if ! in_web node "tests/$suite.mjs"; then
     echo "again: $suite" | tee -a "$log"
     in_web node "tests/$suite.mjs" || status=1

@@ -95,6 +95,7 @@ export const adminDe: Record<keyof typeof adminEn, string> = {
   'models.input': 'Sieht',
   'models.licence': 'Lizenz',
   'models.licence.none': 'unbekannt',
+  'models.licence.omma': 'Teil von Omma',
   'models.names': 'Heißt auch',
   'models.none': 'Es gibt keine Modelle.',
   'models.pull': 'Holen',

@@ -93,6 +93,7 @@ export const adminEn = {
   'models.input': 'Looks at',
   'models.licence': 'Licence',
   'models.licence.none': 'unknown',
+  'models.licence.omma': 'part of Omma',
   'models.names': 'Also called',
   'models.none': 'There are no models.',
   'models.pull': 'Fetch',

@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
-import { formatBytes, formatDuration, formatPercent } from './format';
+import { formatBitrate, formatBytes, formatDuration, formatPercent } from './format';
 
 it('sizes are short', () => {
   expect(formatBytes(0, 'en')).toBe('0 B');
   expect(formatBytes(1500, 'de')).toBe('1,5 kB');
   expect(formatBytes(25_300_000, 'en')).toBe('25 MB');
   expect(formatBytes(4e15, 'en')).toBe('4,000 TB');
+  expect(formatBitrate(968_000, 'en')).toBe('968 kb/s');
+  expect(formatBitrate(4_210_000, 'de')).toBe('4,2 Mb/s');
 });
 
 it('durations have two parts at most', () => {

@@ -33,12 +33,21 @@ export function formatPercent(value: number, language: string): string {
   return new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 0 }).format(value);
 }
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+const PREFIXES = ['', 'k', 'M', 'G', 'T'];
 
 export function formatBytes(bytes: number, language: string): string {
-  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
-  const value = bytes / 1000 ** power;
-  return `${formatNumber(value, language, power > 0 && value < 10 ? 1 : 0)} ${UNITS[power] ?? 'B'}`;
+  return `${scaled(bytes, language)}B`;
+}
+
+/** `968 kb/s`, `4.2 Mb/s`: bits a second, as cameras are set up. */
+export function formatBitrate(bits: number, language: string): string {
+  return `${scaled(bits, language)}b/s`;
+}
+
+function scaled(amount: number, language: string): string {
+  const power = amount < 1 ? 0 : Math.min(PREFIXES.length - 1, Math.floor(Math.log10(amount) / 3));
+  const value = amount / 1000 ** power;
+  return `${formatNumber(value, language, power > 0 && value < 10 ? 1 : 0)} ${PREFIXES[power] ?? ''}`;
 }
 
 /** `4.2 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`: the two largest parts. */

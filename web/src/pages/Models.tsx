@@ -21,14 +21,16 @@ type Bench = Schemas['Bench'];
 function Facts({ model }: { model: Model }) {
   const { t, language } = useTexts();
   const { licence, family, classes, class_names: names, input, bytes, cameras, source } = model;
+  const others = model.names.filter((name) => name !== model.name);
   const rows: [string, React.ReactNode][] = [
-    [t('models.licence'), licence ?? t('models.licence.none')],
+    // What finds motion is written for Omma, and licensed as it is.
+    [t('models.licence'), licence ?? t(family === 'motion' ? 'models.licence.omma' : 'models.licence.none')],
     ...(family ? [[t('models.family'), family] as [string, string]] : []),
     ...(typeof classes === 'number' ? [[t('editor.classes'), names.length > 0 && names.length <= 6 ? names.join(', ') : formatNumber(classes, language)] as [string, string]] : []),
     ...(input ? [[t('models.input'), input.join(' × ')] as [string, string]] : []),
     ...(typeof bytes === 'number' ? [[t('models.size'), formatBytes(bytes, language)] as [string, string]] : []),
     ...(source ? [[t('camera.source'), source] as [string, string]] : []),
-    ...(model.names.length > 0 ? [[t('models.names'), model.names.join(', ')] as [string, string]] : []),
+    ...(others.length > 0 ? [[t('models.names'), others.join(', ')] as [string, string]] : []),
     [t('nav.cameras'), cameras.length === 0 ? '–' : cameras.map((name) => (
       <LinkAnchor key={name} to="/cameras/$name" params={{ name }} size="sm" mr={8}>{name}</LinkAnchor>
     ))],

@@ -5,7 +5,7 @@ import { Alert, Badge, Group, List, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import type { Schemas } from '../api/client';
 import { useTexts } from '../i18n';
-import { formatBytes, formatDuration, formatNumber } from '../lib/format';
+import { formatBitrate, formatDuration, formatNumber } from '../lib/format';
 
 type Probe = Schemas['Probe'];
 
@@ -15,7 +15,7 @@ export function ProbeResult({ probe }: { probe: Probe }) {
   const facts = video && [
     `${video.codec.toUpperCase()}${video.width && video.height ? ` ${video.width} × ${video.height}` : ''}`,
     ...(video.fps ? [`${formatNumber(video.fps, language, 1)} fps`] : []),
-    `${formatBytes(video.bitrate / 8, language)}/s`,
+    formatBitrate(video.bitrate, language),
     t('probe.keyframes', { time: `${video.keyframe_at_least ? '> ' : ''}${formatDuration(video.keyframe_interval_ms, language)}` }),
     ...(audio ? [audio.codec.toUpperCase()] : []),
   ].join(' · ');
