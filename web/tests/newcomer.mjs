@@ -30,6 +30,8 @@ const tests = {
     check('the first picture is one', await image.evaluate((element) => element.decode().then(() => element.naturalWidth > 100)));
     await shot(page, 'newcomer-probe');
     await page.getByLabel(/^Name/).fill('yard');
+    // A card of `omma models list` needs no name in a file.
+    await page.getByLabel('Detector').fill('yolox-nano');
     await page.click('[role="dialog"] button[type="submit"]');
     await page.goto(`${server.portal}/`);
     await moves(page, 'yard');

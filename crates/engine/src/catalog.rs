@@ -298,13 +298,22 @@ fn fetch(models: &Models, card: &Card, folder: &Path) {
     }
 }
 
-/// The models of `config` whose files are not here or can't be found.
+/// The models of `config` whose files are not here or can't be found: those that it names, and
+/// the cards that its cameras name themselves.
 pub(crate) fn missing(models: &Models, config: &Config) -> Vec<Remark> {
-    let missing = config.models.iter().filter_map(|(name, named)| {
-        let Detector::Model(wanted) = &named.detector else { return None };
+    let named = config.models.iter().map(|(name, named)| {
+        (format!("models.{name}"), format!("model `{name}`"), &named.detector)
+    });
+    let own = config.cameras.iter().filter_map(|camera| {
+        let detect = camera.detect.as_ref()?;
+        let key = format!("cameras.{}.detect.model", camera.id);
+        let is_own = !config.models.contains_key(&detect.name);
+        is_own.then(|| (key, format!("camera `{}`", camera.id), &detect.detector))
+    });
+    let missing = named.chain(own).filter_map(|(key, what, detector)| {
+        let Detector::Model(wanted) = detector else { return None };
         let error = models.registry.resolve(&wanted.model).err()?;
-        let key = Some(format!("models.{name}"));
-        Some(Remark { place: None, key, message: format!("model `{name}`: {error}") })
+        Some(Remark { place: None, key: Some(key), message: format!("{what}: {error}") })
     });
     missing.collect()
 }

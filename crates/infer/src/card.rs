@@ -213,20 +213,27 @@ impl Card {
 
     /// The cards that come with the binary.
     pub(crate) fn built_in() -> Result<Vec<Self>, InferError> {
-        BUILT_IN.iter().map(|(origin, text)| Self::parse(text, origin)).collect()
+        BUILT_IN.iter().map(|(_name, origin, text)| Self::parse(text, origin)).collect()
+    }
+
+    /// The names of the cards that come with Omma.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, ..)| *name)
     }
 }
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
         [$((
+            $name,
             concat!("models/", $name, ".toml"),
             include_str!(concat!("../../../models/", $name, ".toml")),
         )),*]
     };
 }
 
-const BUILT_IN: [(&str, &str); 6] = built_in![
+/// Name, file and text.
+const BUILT_IN: [(&str, &str, &str); 6] = built_in![
     "yolox-nano",
     "yolox-tiny",
     "nanodet-m-416",

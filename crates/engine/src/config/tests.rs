@@ -112,6 +112,23 @@ fn accounts_are_off_on_or_set_up() {
 }
 
 #[test]
+fn a_card_needs_no_name_of_its_own() {
+    let detect = |text: &str| {
+        let text = format!(
+            "version: 1\ncameras:\n  a: {{ url: x, detect: {{ model: yolox-nano }} }}\n{text}"
+        );
+        parse(&text).unwrap().cameras[0].detect.clone().unwrap()
+    };
+    let by_card =
+        Detector::Model(ModelConfig { model: "yolox-nano".to_owned(), engine: EngineChoice::Auto });
+    assert_eq!(detect("").detector, by_card);
+    assert_eq!(detect("").min_score, DEFAULT_MIN_SCORE);
+    let named = detect("models: { yolox-nano: { card: yolox-tiny, min_score: 0.3 } }\n");
+    assert_ne!(named.detector, by_card, "what somebody named goes before");
+    assert_eq!(named.min_score, 0.3);
+}
+
+#[test]
 fn accounts_are_on_where_others_reach_what_asks_nobody() {
     let accounts = |text: &str| parse(&format!("version: 1\n{text}\n")).unwrap().accounts();
     let usual = Some(AccountsConfig::default());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use omma_infer::{Card, EngineChoice};
 use omma_media::{Hardware, Transport};
 use omma_rules::{Anchor, Line, RuleError, Zone};
 use omma_types::CameraId;
@@ -14,8 +15,8 @@ use super::messaging::{FramesFile, RedactFile};
 use super::values::{class_names, point};
 use crate::config::error::{ConfigError, unknown};
 use crate::config::{
-    CameraConfig, DEFAULT_MIN_SCORE, DetectConfig, Detector, MOTION, NamedModel, PassThroughConfig,
-    Rate, RecordConfig, RecordMode, SegmentLength,
+    CameraConfig, DEFAULT_MIN_SCORE, DetectConfig, Detector, MOTION, ModelConfig, NamedModel,
+    PassThroughConfig, Rate, RecordConfig, RecordMode, SegmentLength,
 };
 
 const DEFAULT_FPS: f64 = 5.0;
@@ -346,9 +347,17 @@ impl Check<'_> {
         let detector = match model {
             Some(model) => model.detector.clone(),
             None if file.model.value == MOTION => Detector::Motion,
+            // A card needs no name of its own: whoever fetched one can use it.
+            None if Card::built_in_names().any(|card| card == file.model.value) => {
+                let model = file.model.value.clone();
+                Detector::Model(ModelConfig { model, engine: EngineChoice::Auto })
+            }
             None => {
                 let mut valid: Vec<&str> = models.keys().map(String::as_str).collect();
                 valid.push(MOTION);
+                for card in Card::built_in_names() {
+                    valid.push(card);
+                }
                 let reason = unknown("model", &file.model.value, &valid);
                 return Err(self.wrong(
                     file.model.referenced,
