@@ -150,12 +150,11 @@ impl Handle {
         }
         let lines = lines.into_iter().filter(|line| line.name() == rule).collect();
         let zones = zones.into_iter().filter(|zone| zone.name() == rule).collect();
-        let now = now();
         let store = &self.shared.store;
-        let to = self.settled(camera, rule, (from, to), now).await?;
+        let to = self.settled(camera, rule, (from, to)).await?;
         let asked = from;
         let keep = self.config_file().events_keep;
-        let from = keep.map_or(from, |keep| from.max(next_minute(now - keep)));
+        let from = keep.map_or(from, |keep| from.max(next_minute(now() - keep)));
         let forgotten = store.forgotten_until(camera, rule, from, to).await?;
         let from = forgotten.map_or(from, |until| from.max(until));
         if asked < from && from >= to {
@@ -192,8 +191,8 @@ impl Handle {
         camera: &CameraId,
         rule: &str,
         (from, to): (WallTime, Option<WallTime>),
-        now: WallTime,
     ) -> Result<WallTime, EngineError> {
+        let now = now();
         let store = &self.shared.store;
         let end = match to {
             Some(to) => to.min(now),

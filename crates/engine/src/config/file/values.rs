@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_written_as_somebody_would() {
-        for text in ["7d", "1h", "90min", "90s", "1500ms", "25h", "36500d", "0.5ms", "1.000001ms"] {
+        for text in ["7d", "1h", "90min", "90s", "1500ms", "25h", "10000d", "0.5ms", "1.000001ms"] {
             assert_eq!(written(read(text).unwrap()), text);
         }
         for (text, shorter) in
