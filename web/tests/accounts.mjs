@@ -47,7 +47,9 @@ async function choose(page, label, option) {
 
 /** The pages of the past for somebody who may look, and not judge. */
 async function onlyLooks() {
-  const page = await as('vera');
+  // Where no video is: what ways there are to bring it is asked with questions that are refused.
+  const page = await as('vera', { path: '/account' });
+  await page.waitForSelector('[data-testid="user-menu"]');
   const none = async (what, selector) => check(what, (await page.locator(selector).count()) === 0);
   const { id } = await eventually('a crossing', async () => (await asks(page, 'GET', '/api/v1/events?kinds=line_crossed&cameras=street&limit=1')).body.events[0], 90_000);
   const refused = [];

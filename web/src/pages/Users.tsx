@@ -50,7 +50,7 @@ function UserForm({ user, begin, close }: { user?: User; begin: (anew: User) => 
   const put = async (from: User, body: Schemas['UserChange']) => {
     const { name: of, etag } = from as User & { etag?: string };
     try {
-      await ask(api.PUT('/api/v1/users/{name}', { params: { path: { name: of } }, body, headers: etag === undefined ? {} : { 'If-Match': etag } }));
+      await ask(api.PUT('/api/v1/users/{name}', { params: { path: { name: of } }, body, headers: { 'If-Match': etag } }));
     } catch (reason) {
       if (reason instanceof ApiError && reason.status === 412) {
         setTheirs((await client.query({ ...usersQuery, staleTime: 0 })).find((one) => one.name === of));
