@@ -82,7 +82,7 @@ fn me_of(caller: &Caller) -> MeDto {
     let (via, csrf) = match &caller.via {
         Via::Nothing => ("nothing", None),
         Via::Session { csrf, .. } => ("session", Some(csrf.clone())),
-        Via::ConfigToken | Via::UserToken | Via::StreamToken => ("token", None),
+        Via::ConfigToken(_) | Via::UserToken(_) | Via::StreamToken => ("token", None),
     };
     MeDto {
         name: caller.name.clone(),
@@ -310,7 +310,7 @@ pub(crate) fn cameras(app: &App, caller: &Caller, names: &[String]) -> ApiResult
     let known: Vec<CameraId> = all_cameras(&app.handle);
     let find = |name: &String| {
         let id = CameraId::new(name).ok().filter(|id| known.contains(id) && caller.may_see(id));
-        id.ok_or_else(|| ApiError::no_camera(name, &caller.known(&app.handle)))
+        id.ok_or_else(|| ApiError::no_camera(name, Some(&caller.known(&app.handle))))
     };
     names.iter().map(find).collect()
 }
@@ -365,6 +365,9 @@ pub(crate) async fn stream_token(
     let seconds = within("seconds", seconds, 1, MOST_STREAM_SECONDS)?;
     let accounts = accounts(&app)?;
     let lasting = Duration::from_secs(seconds);
-    let (token, until) = accounts.stream_token(&caller, camera.id, lasting);
+    let made = accounts.stream_token(&caller, camera.id, lasting);
+    let (token, until) = made.ok_or_else(|| {
+        ApiError::denied("this takes a session or a token", "log in, or send a token")
+    })?;
     Ok(Json(StreamTokenDto { token, expires_ms: until.as_millis() }))
 }

@@ -152,7 +152,7 @@ pub(crate) async fn add(
 async fn check_rule(app: &App, camera: &CameraId, rule: &str) -> ApiResult<()> {
     let config = app.handle.config().await;
     let Some(configured) = config.camera(camera) else {
-        return Err(ApiError::no_camera(camera.as_str(), &params::all_cameras(&app.handle)));
+        return Err(ApiError::no_camera(camera.as_str(), None));
     };
     let lines = configured.lines.iter().map(|line| line.name().to_owned());
     let zones = configured.zones.iter().map(|zone| zone.name().to_owned());
