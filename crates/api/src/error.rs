@@ -311,7 +311,7 @@ impl From<RedactionError> for ApiError {
 }
 
 /// What to do about it comes last in the engine's words.
-fn message_and_hint(text: &str) -> (String, Option<String>) {
+pub(crate) fn message_and_hint(text: &str) -> (String, Option<String>) {
     match text.rsplit_once("; ") {
         Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
         None => (text.to_owned(), None),

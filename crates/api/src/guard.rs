@@ -185,7 +185,9 @@ impl Guard {
             // Nothing was taken away.
             (Trail::Exported, _) if *method == Method::HEAD => return None,
             // What is asked for by `from` and `to`; a token is no longer in it.
-            (Trail::Exported, _) => request.uri().to_string(),
+            (Trail::Exported, _) => {
+                request.uri().path_and_query().map(ToString::to_string).unwrap_or_default()
+            }
             (Trail::Changed | Trail::Annotated, _) => format!("{method} {path}"),
             (_, Some(camera)) => camera.as_str().to_owned(),
             (_, None) => path.to_owned(),

@@ -137,7 +137,10 @@ impl Modify for Security {
         let components = api.components.get_or_insert_default();
         components.add_security_scheme(
             "token",
-            scheme(HttpAuthScheme::Bearer, "One of `auth.tokens` of the configuration"),
+            scheme(
+                HttpAuthScheme::Bearer,
+                "One of `auth.tokens` of the configuration, or one that a user has made",
+            ),
         );
         components.add_security_scheme(
             "password",
@@ -151,7 +154,7 @@ impl Modify for Security {
             ))),
         );
         let needs = |name: &str| SecurityRequirement::new::<_, _, String>(name, []);
-        // Where no tokens are configured, nothing is needed.
+        // Where there are neither tokens nor accounts, nothing is needed.
         api.security = Some(
             ["token", "password", "session"]
                 .map(needs)

@@ -9,8 +9,8 @@ use omma_store::{AuditQuery, MAX_PAGE, Role, User, UserChange, UserSettings, Use
 use omma_types::{CameraId, Clock as _, ErrorKind, SystemClock};
 use serde_json::json;
 
-use super::accounts::{Asker, accounts};
-use crate::accounts::{Accounts, Caller, checked_name};
+use super::accounts::{Deed, accounts};
+use crate::accounts::{Accounts, checked_name};
 use crate::dto::{
     AuditEntryDto, AuditPageDto, AuditParams, ErrorBody, NewUserDto, UserChangeDto, UserDto,
     UsersDto,
@@ -121,11 +121,10 @@ pub(crate) async fn list(State(app): State<App>) -> ApiResult<Json<UsersDto>> {
 )]
 pub(crate) async fn add(
     State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     JsonBody(new): JsonBody<NewUserDto>,
 ) -> ApiResult<(StatusCode, Json<UserDto>)> {
-    let accounts = accounts(&app)?;
+    let accounts = &deed.accounts;
     let name = checked_name(&new.name)?;
     let settings = settings(&new.role, new.cameras, false)?;
     let hash = accounts.passwords.hash(&name, new.password).await?;
@@ -134,7 +133,7 @@ pub(crate) async fn add(
         let message = "there is a user of this name";
         return Err(ApiError::conflict(message, "take another name, or change that user"));
     }
-    accounts.audit.note(&caller.name, "user_added", &name, Some(asker.address()));
+    deed.note("user_added", &name);
     Ok((StatusCode::CREATED, Json(described(&app, &name).await?)))
 }
 
@@ -159,13 +158,12 @@ pub(crate) async fn add(
 )]
 pub(crate) async fn put(
     State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     Path(name): Path<String>,
     wanted: IfMatch,
     JsonBody(change): JsonBody<UserChangeDto>,
 ) -> ApiResult<Json<UserDto>> {
-    let accounts = accounts(&app)?;
+    let accounts = &deed.accounts;
     let settings = settings(&change.role, change.cameras, change.disabled)?;
     let user = find(accounts, &name).await?;
     let hash = match change.password {
@@ -175,7 +173,7 @@ pub(crate) async fn put(
     let expected = |now: &User| wanted.is_met(Some(&tag(&app, now)));
     let change = accounts.store.change_user(&name, &settings, hash.as_deref(), expected);
     done(change.await?)?;
-    accounts.audit.note(&caller.name, "user_changed", &user.name, Some(asker.address()));
+    deed.note("user_changed", &user.name);
     Ok(Json(described(&app, &name).await?))
 }
 
@@ -191,15 +189,9 @@ pub(crate) async fn put(
         (status = 409, description = "It is the last administrator", body = ErrorBody),
     )
 )]
-pub(crate) async fn remove(
-    State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
-    Path(name): Path<String>,
-) -> ApiResult<StatusCode> {
-    let accounts = accounts(&app)?;
-    done(accounts.store.remove_user(&name).await?)?;
-    accounts.audit.note(&caller.name, "user_removed", &name, Some(asker.address()));
+pub(crate) async fn remove(deed: Deed, Path(name): Path<String>) -> ApiResult<StatusCode> {
+    done(deed.accounts.store.remove_user(&name).await?)?;
+    deed.note("user_removed", &name);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -217,18 +209,14 @@ pub(crate) async fn remove(
     )
 )]
 pub(crate) async fn remove_token(
-    State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     Path((name, id)): Path<(String, i64)>,
 ) -> ApiResult<StatusCode> {
-    let accounts = accounts(&app)?;
-    let user = find(accounts, &name).await?;
-    if !accounts.store.remove_user_token(user.id, id).await? {
+    let user = find(&deed.accounts, &name).await?;
+    if !deed.accounts.store.remove_user_token(user.id, id).await? {
         return Err(ApiError::not_found("the user has no such token", "see /api/v1/users"));
     }
-    let target = format!("{} {id}", user.name);
-    accounts.audit.note(&caller.name, "token_removed", &target, Some(asker.address()));
+    deed.note("token_removed", &format!("{} {id}", user.name));
     Ok(StatusCode::NO_CONTENT)
 }
 
