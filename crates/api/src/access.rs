@@ -28,7 +28,8 @@ use tokio::sync::watch;
 
 use crate::accounts::rules::{Cameras, Rule, camera_of};
 use crate::accounts::secret::digest;
-use crate::accounts::{Accounts, Caller, has_scope, session};
+use crate::accounts::stream_token::{Maker, StreamToken};
+use crate::accounts::{Accounts, Caller, Via, has_scope, session};
 use crate::port::Peer;
 
 /// Mistakes that cost nothing: somebody types.
@@ -124,6 +125,13 @@ pub(crate) enum Refusal {
         /// What it would need.
         needed: &'static [Scope],
     },
+    /// The token that a user has made is not good for this.
+    MissingUserScope {
+        /// Whose it is.
+        user: String,
+        /// What it would need.
+        needed: &'static [Scope],
+    },
     /// A session or token has ended, or its user is kept out.
     Ended,
     /// A page that is none of ours sent a browser's session along.
@@ -158,6 +166,7 @@ impl Refusal {
             Self::WrongToken | Self::Ended => Some(Refused::WrongToken),
             Self::ForeignPage => Some(Refused::ForeignSite),
             Self::MissingScope { .. }
+            | Self::MissingUserScope { .. }
             | Self::MissingRole { .. }
             | Self::NotAllCameras
             | Self::NoCamera => Some(Refused::MissingScope),
@@ -170,6 +179,7 @@ impl Refusal {
         match self {
             Self::NoToken | Self::WrongToken | Self::Ended => Telling::Unknown,
             Self::MissingScope { .. }
+            | Self::MissingUserScope { .. }
             | Self::MissingRole { .. }
             | Self::ForeignPage
             | Self::NotAllCameras => Telling::Denied,
@@ -184,9 +194,10 @@ impl Refusal {
             Self::NoToken => "a token is needed here".to_owned(),
             Self::WrongToken => "this token is not known here".to_owned(),
             Self::MissingScope { token, needed } => {
-                let words: Vec<String> =
-                    needed.iter().map(|scope| format!("`{}`", scope.as_str())).collect();
-                format!("the token `{token}` does not have the scope {}", words.join(" or "))
+                format!("the token `{token}` does not have the scope {}", words(needed))
+            }
+            Self::MissingUserScope { user, needed } => {
+                format!("this token of the user `{user}` does not have the scope {}", words(needed))
             }
             Self::Ended => "this session or token has ended".to_owned(),
             Self::ForeignPage => "this was not sent by one of our pages".to_owned(),
@@ -205,8 +216,12 @@ impl Refusal {
             Self::NoToken => {
                 "send `Authorization: Bearer TOKEN`, or the token as the password of HTTP Basic"
             }
-            Self::WrongToken => "use one of `auth.tokens` in the configuration",
+            Self::WrongToken => {
+                "use one of `auth.tokens` in the configuration or, where there are accounts, one \
+                 that a user has made"
+            }
             Self::MissingScope { .. } => "add the scope to the token in `auth.tokens`",
+            Self::MissingUserScope { .. } => "make another token with that scope",
             Self::Ended => "log in again, or make another token",
             Self::ForeignPage => {
                 "send the `csrf` of `/api/v1/me` in the header `x-omma-csrf` with every change"
@@ -219,7 +234,14 @@ impl Refusal {
     }
 }
 
+/// Scopes in a sentence.
+fn words(scopes: &[Scope]) -> String {
+    let words: Vec<String> = scopes.iter().map(|scope| format!("`{}`", scope.as_str())).collect();
+    words.join(" or ")
+}
+
 /// A configured token.
+#[derive(Clone)]
 struct Token {
     name: String,
     digest: [u8; 32],
@@ -324,11 +346,13 @@ impl Access {
                 let found = accounts.of_token(&token).await?;
                 let (caller, scopes) = found.ok_or(Refusal::WrongToken)?;
                 if !has_scope(&scopes, needed) {
-                    return Err(Refusal::MissingScope { token: caller.name, needed });
+                    return Err(Refusal::MissingUserScope { user: caller.name, needed });
                 }
                 caller
             }
-            (Err(Refusal::NoToken), Some(token), _) => accounts.of_stream_token(token).await?,
+            (Err(Refusal::NoToken), Some(token), _) => {
+                self.of_stream_token(accounts, token, needed).await?
+            }
             (Err(Refusal::NoToken), None, Some(cookie)) => {
                 accounts.of_cookie(cookie, ask.method, ask.headers).await?
             }
@@ -336,6 +360,28 @@ impl Access {
         };
         may(&caller, ask.rule, ask.path)?;
         Ok(caller)
+    }
+
+    /// Who has a token for a single stream, as long as what it was made with is good.
+    async fn of_stream_token(
+        &self,
+        accounts: &Accounts,
+        text: &str,
+        needed: &'static [Scope],
+    ) -> Result<Caller, Refusal> {
+        let StreamToken { camera, by, until: _ } = accounts.read_stream_token(text)?;
+        let caller = match by {
+            Maker::Session(digest) => {
+                Caller::user(&accounts.of_session(&digest).await?, Via::StreamToken)
+            }
+            Maker::UserToken(id) => accounts.of_token_with_id(id).await?,
+            Maker::ConfigToken(sealed) => {
+                let found = self.config_token(|token| accounts.seal(&token.digest) == sealed);
+                may_bear(&found.ok_or(Refusal::Ended)?, needed)?
+            }
+        };
+        let caller = caller.only(Some(&[camera]));
+        Ok(Caller { role: Role::Viewer, via: Via::StreamToken, ..caller })
     }
 
     fn decide(&self, headers: &HeaderMap, needed: &'static [Scope]) -> Result<Caller, Refusal> {
@@ -349,21 +395,31 @@ impl Access {
 
     /// What a token of the configuration may; none where it is no such token.
     fn of_config(&self, sent: &str, needed: &'static [Scope]) -> Option<Result<Caller, Refusal>> {
-        let tokens = Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner));
         let sent = digest(sent);
+        let found = self.config_token(|token| bool::from(token.digest.ct_eq(&sent)));
+        found.map(|token| may_bear(&token, needed))
+    }
+
+    /// The token of the configuration that `is` knows. All are looked at, however early it is
+    /// found.
+    fn config_token(&self, is: impl Fn(&Token) -> bool) -> Option<Token> {
+        let tokens = Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner));
         let mut known = None;
         for token in tokens.iter() {
-            if bool::from(token.digest.ct_eq(&sent)) {
+            if is(token) {
                 known = Some(token);
             }
         }
-        let token = known?;
-        Some(if token.allows(needed) {
-            Ok(Caller::config_token(&token.name))
-        } else {
-            Err(Refusal::MissingScope { token: token.name.clone(), needed })
-        })
+        known.cloned()
     }
+}
+
+/// Whether a token of the configuration has any of the scopes `needed`.
+fn may_bear(token: &Token, needed: &'static [Scope]) -> Result<Caller, Refusal> {
+    if token.allows(needed) {
+        return Ok(Caller::config_token(&token.name, token.digest));
+    }
+    Err(Refusal::MissingScope { token: token.name.clone(), needed })
 }
 
 /// Whether `rule` lets `caller` ask for `path`.

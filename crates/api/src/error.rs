@@ -103,6 +103,9 @@ impl ServeError {
     }
 }
 
+/// When to ask again what the engine is too busy for.
+const BUSY_FOR: Duration = Duration::from_secs(10);
+
 /// How to authenticate. Basic is there for browsers, which then ask their user for it.
 const WAYS_IN: [HeaderValue; 2] = [
     HeaderValue::from_static("Bearer realm=\"Omma\""),
@@ -145,13 +148,16 @@ impl ApiError {
         }
     }
 
-    /// No camera is called `name`; names those that there are.
-    pub(crate) fn no_camera(name: &str, known: &[CameraId]) -> Self {
-        let hint = if known.is_empty() {
-            "no cameras are configured".to_owned()
-        } else {
-            let names: Vec<&str> = known.iter().map(CameraId::as_str).collect();
-            format!("there are: {}", names.join(", "))
+    /// No camera is called `name`; names those that there are for the asker, where it is known
+    /// who that is.
+    pub(crate) fn no_camera(name: &str, known: Option<&[CameraId]>) -> Self {
+        let hint = match known {
+            None => "see /api/v1/cameras".to_owned(),
+            Some([]) => "no cameras are configured".to_owned(),
+            Some(known) => {
+                let names: Vec<&str> = known.iter().map(CameraId::as_str).collect();
+                format!("there are: {}", names.join(", "))
+            }
         };
         let shown: String = name.chars().take(64).collect();
         Self::not_found(format!("no camera is called `{shown}`"), hint)
@@ -248,9 +254,9 @@ impl From<EngineError> for ApiError {
         let message = error.to_string();
         let status = match error {
             EngineError::Store(error) => return error.into(),
-            EngineError::NoCamera { .. }
-            | EngineError::NoSink { .. }
-            | EngineError::NoRule { .. } => StatusCode::NOT_FOUND,
+            // Which there are, not everybody may know.
+            EngineError::NoCamera { name, .. } => return Self::no_camera(&name, None),
+            EngineError::NoSink { .. } | EngineError::NoRule { .. } => StatusCode::NOT_FOUND,
             EngineError::NoPicture { .. } => StatusCode::SERVICE_UNAVAILABLE,
             EngineError::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             EngineError::Exists { .. }
@@ -263,9 +269,11 @@ impl From<EngineError> for ApiError {
             | EngineError::Source { .. }
             | EngineError::Span { .. }
             | EngineError::Rule { .. } => StatusCode::BAD_REQUEST,
+            _ if kind == ErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, kind, message, hint: None, wait: None }
+        let is_busy = kind == ErrorKind::Busy && status == StatusCode::SERVICE_UNAVAILABLE;
+        Self { status, kind, message, hint: None, wait: is_busy.then_some(BUSY_FOR) }
     }
 }
 
@@ -303,7 +311,7 @@ impl From<RedactionError> for ApiError {
 }
 
 /// What to do about it comes last in the engine's words.
-fn message_and_hint(text: &str) -> (String, Option<String>) {
+pub(crate) fn message_and_hint(text: &str) -> (String, Option<String>) {
     match text.rsplit_once("; ") {
         Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
         None => (text.to_owned(), None),

@@ -2,35 +2,40 @@
 //! still hold (`If-Match`, RFC 9110 section 13.1.1): two people who edit the same camera do not
 //! undo each other's work.
 
-use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
+use omma_engine::config::CameraConfig;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::error::ApiError;
 
-/// Bytes of the digest that are told: enough that two settings never look the same.
-const LENGTH: usize = 16;
+/// Makes the tags of what can be changed. All that is in it counts, secrets too: therefore a key
+/// that nobody knows is mixed in, and a tag tells nothing of what it stands for. The key is
+/// another one after a restart, when a page that was open reads its settings again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tags(RandomState);
 
-/// The tag of settings as they are shown. Secrets are not in it, so that it tells nothing of
-/// them; and it is the same after a restart, so that a page that was open goes on.
-fn tag(settings: &Value) -> String {
-    let digest = Sha256::digest(settings.to_string());
-    let mut tag = String::from("\"");
-    for byte in digest.iter().take(LENGTH) {
-        let _infallible = write!(tag, "{byte:02x}");
+impl Tags {
+    /// The tag of `settings`.
+    pub(crate) fn of(&self, settings: &Value) -> String {
+        let text = settings.to_string();
+        // Two halves, so that two settings never look the same.
+        format!("\"{:016x}{:016x}\"", self.0.hash_one((0, &text)), self.0.hash_one((1, &text)))
     }
-    tag.push('"');
-    tag
+
+    /// The tag of a camera's settings, its passwords included.
+    pub(crate) fn of_camera(&self, camera: &CameraConfig) -> String {
+        self.of(&camera.to_json(false))
+    }
 }
 
-/// The header with the tag of settings as they are shown.
-pub(crate) fn header(settings: &Value) -> [(HeaderName, HeaderValue); 1] {
+/// The header that tells a tag.
+pub(crate) fn header(tag: &str) -> [(HeaderName, HeaderValue); 1] {
     // Hexadecimal digits are good in a header.
-    let value = HeaderValue::from_str(&tag(settings));
+    let value = HeaderValue::from_str(tag);
     [(header::ETAG, value.unwrap_or(HeaderValue::from_static("\"\"")))]
 }
 
@@ -57,12 +62,12 @@ impl IfMatch {
         }
     }
 
-    /// Whether it is so where `now` holds. A weak tag (`W/…`) is never the one that is there.
-    pub(crate) fn is_met(&self, now: Option<&Value>) -> bool {
+    /// Whether it is so where what is there has the tag `now`. A weak tag (`W/…`) is never that.
+    pub(crate) fn is_met(&self, now: Option<&str>) -> bool {
         match (self, now) {
             (Self::Whatever, _) | (Self::Anything, Some(_)) => true,
             (_, None) => false,
-            (Self::OneOf(tags), Some(now)) => tags.contains(&tag(now)),
+            (Self::OneOf(tags), Some(now)) => tags.iter().any(|tag| tag == now),
         }
     }
 }
@@ -90,13 +95,22 @@ mod tests {
 
     #[test]
     fn only_what_was_seen_is_changed() {
-        let (seen, other) = (json!({ "url": "a.mp4" }), json!({ "url": "b.mp4" }));
-        let wanted = IfMatch::parse(&["\"x\", ", &tag(&seen)]);
-        assert!(wanted.is_met(Some(&seen)));
-        assert!(!wanted.is_met(Some(&other)) && !wanted.is_met(None));
+        let wanted = IfMatch::parse(&["\"x\", ", "\"seen\""]);
+        assert!(wanted.is_met(Some("\"seen\"")));
+        assert!(!wanted.is_met(Some("\"other\"")) && !wanted.is_met(None));
         assert!(IfMatch::parse(&[]).is_met(None), "nobody asked for anything");
         let anything = IfMatch::parse(&["*"]);
-        assert!(anything.is_met(Some(&other)) && !anything.is_met(None));
-        assert!(!IfMatch::parse(&[&format!("W/{}", tag(&seen))]).is_met(Some(&seen)));
+        assert!(anything.is_met(Some("\"other\"")) && !anything.is_met(None));
+        assert!(!IfMatch::parse(&["W/\"seen\""]).is_met(Some("\"seen\"")));
+    }
+
+    #[test]
+    fn a_tag_is_that_of_its_settings_and_tells_nothing_of_them() {
+        let tags = Tags::default();
+        let (one, other) = (json!({ "url": "rtsp://u:one@h" }), json!({ "url": "rtsp://u:two@h" }));
+        assert_eq!(tags.of(&one), tags.clone().of(&one.clone()));
+        assert_ne!(tags.of(&one), tags.of(&other), "the password alone");
+        assert_ne!(tags.of(&one), Tags::default().of(&one), "a password can't be tried out");
+        assert_eq!(header(&tags.of(&one))[0].1.len(), 34);
     }
 }

@@ -132,6 +132,12 @@ fn body(reader: FootageReader) -> Body {
     Body::from_stream(chunks)
 }
 
+/// Whether a request asks for the rest of what its sender has begun to fetch.
+pub(crate) fn goes_on(asked: &HeaderMap) -> bool {
+    let range = asked.get(header::RANGE).and_then(|value| value.to_str().ok());
+    matches!(range.map(|range| wanted(range, u64::MAX)), Some(Wanted::Part(part)) if part.start > 0)
+}
+
 /// What a `Range` header asks for. What is not understood, or asks for several parts, is
 /// answered with everything, as section 14.2 allows.
 fn wanted(range: &str, len: u64) -> Wanted {
@@ -158,6 +164,16 @@ fn wanted(range: &str, len: u64) -> Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_from_the_beginning_does_not_go_on() {
+        let asks = |range: &'static str| {
+            goes_on(&HeaderMap::from_iter([(header::RANGE, HeaderValue::from_static(range))]))
+        };
+        assert!(asks("bytes=1-") && asks("bytes=500-999") && asks("bytes=-10"));
+        assert!(!asks("bytes=0-") && !asks("bytes=0-99") && !asks("nonsense"));
+        assert!(!goes_on(&HeaderMap::new()));
+    }
 
     #[test]
     fn ranges_are_read_as_the_standard_says() {

@@ -19,6 +19,7 @@ use crate::accounts::rules::{self, Cameras, Rule, Trail, camera_of};
 use crate::accounts::{Audit, Caller};
 use crate::chrysalis::{self, Failure};
 use crate::error::{ApiError, ApiResult};
+use crate::footage;
 use crate::leave::Leave;
 use crate::port::{Peer, Port};
 use crate::portal;
@@ -35,7 +36,12 @@ const SESSIONS_AT: &str = "http";
 /// How programs can show who they are.
 const ONLY_BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"Omma\"");
 
-/// Status codes of gRPC.
+/// What shows pictures at other ports than the browsers': pages, and calls of gRPC.
+const SHOWS: [&str; 4] = ["video", "VideoLatestImage", "VideoBufferedImage", "StreamFrames"];
+
+/// Where gRPC says how a call went, and its status codes.
+const GRPC_STATUS: &str = "grpc-status";
+const GRPC_OK: &str = "0";
 const GRPC_NOT_FOUND: &str = "5";
 const GRPC_UNAVAILABLE: &str = "14";
 const GRPC_PERMISSION_DENIED: &str = "7";
@@ -104,8 +110,8 @@ impl Guard {
             return rules::web(request.method(), request.uri().path());
         }
         // These interfaces know no users' cameras: only those get in who may see all.
-        let (role, cameras, trail) = (need.role(), Cameras::All, Trail::None);
-        Rule { role, cameras, trail, stream: false }
+        let (role, cameras) = (need.role(), Cameras::All);
+        Rule { role, cameras, trail: trail(request.uri().path(), need), stream: false }
     }
 
     /// Hands the request on if whoever sent it may ask this, and tells it who that is.
@@ -153,9 +159,10 @@ impl Guard {
     /// changed about people is looked at at once.
     async fn pass(&self, request: Request, next: Next) -> Response {
         let path = request.uri().path();
-        let is_long = rules::web(request.method(), path).stream;
+        // Which answers of other systems' pages have no end is theirs to know.
+        let is_long = |leave: &&Leave| !self.has_sessions() || leave.rule().stream;
         let is_about_people = *request.method() != Method::GET && rules::is_about_people(path);
-        let leave = request.extensions().get::<Leave>().filter(|_| is_long).cloned();
+        let leave = request.extensions().get::<Leave>().filter(is_long).cloned();
         let patience = patience(path);
         let response = answer(next.run(request), patience).await;
         if is_about_people && response.status().is_success() {
@@ -170,23 +177,34 @@ impl Guard {
     /// What is to be written down of a request that is let through.
     fn note(&self, request: &Request) -> Option<Note> {
         self.access.accounts()?;
-        let path = request.uri().path();
+        let (method, path) = (request.method(), request.uri().path());
         let caller = request.extensions().get::<Caller>()?;
-        let trail = rules::web(request.method(), path).trail;
+        let trail = request.extensions().get::<Leave>()?.rule().trail;
         let target = match (trail, camera_of(path)) {
             (Trail::None, _) => return None,
-            (Trail::Changed, _) => format!("{} {path}", request.method()),
+            // Nothing was taken away.
+            (Trail::Exported, _) if *method == Method::HEAD => return None,
+            // What is asked for by `from` and `to`; a token is no longer in it.
+            (Trail::Exported, _) => {
+                request.uri().path_and_query().map(ToString::to_string).unwrap_or_default()
+            }
+            (Trail::Changed | Trail::Annotated, _) => format!("{method} {path}"),
             (_, Some(camera)) => camera.as_str().to_owned(),
             (_, None) => path.to_owned(),
         };
         let from = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
-        Some(Note { who: caller.name.clone(), trail, target, from })
+        let goes_on = footage::goes_on(request.headers());
+        Some(Note { who: caller.name.clone(), trail, target, goes_on, from })
     }
 
     /// Writes into the audit log what came of it.
-    fn write(&self, note: Option<Note>, status: StatusCode) {
+    fn write(&self, note: Option<Note>, response: &Response) {
         let (Some(note), Some(accounts)) = (note, self.access.accounts()) else { return };
-        if !status.is_client_error() && !status.is_server_error() {
+        let status = response.status();
+        // A failure that gRPC tells at once stands in the headers of a success.
+        let grpc = response.headers().get(GRPC_STATUS);
+        let failed = grpc.is_some_and(|code| code != GRPC_OK);
+        if !status.is_client_error() && !status.is_server_error() && !failed {
             note.write(&accounts.audit);
         }
     }
@@ -211,16 +229,20 @@ struct Note {
     who: String,
     trail: Trail,
     target: String,
+    /// Whether the rest is asked for of what was begun to be fetched.
+    goes_on: bool,
     from: Option<std::net::IpAddr>,
 }
 
 impl Note {
     fn write(&self, audit: &Audit) {
-        let Self { who, trail, target, from } = self;
+        let Self { who, trail, target, goes_on, from } = self;
         match trail {
             Trail::None => {}
-            Trail::Watched => audit.note_watching(who, "watched", target, *from),
-            Trail::Exported => audit.note_watching(who, "exported", target, *from),
+            Trail::Watched => audit.note_seldom(who, "watched", target, *from),
+            Trail::Annotated => audit.note_seldom(who, "changed", target, *from),
+            Trail::Exported if *goes_on => audit.note_seldom(who, "exported", target, *from),
+            Trail::Exported => audit.note_always(who, "exported", target, *from),
             Trail::Changed => audit.note(who, "changed", target, *from),
         }
     }
@@ -300,6 +322,18 @@ pub(crate) fn chrysalis_needs(method: &Method, path: &str) -> Need {
     }
 }
 
+/// What is written down of a request to another port than the browsers'.
+fn trail(path: &str, need: Need) -> Trail {
+    match need {
+        Need::READ if SHOWS.iter().any(|name| path.rsplit('/').next() == Some(name)) => {
+            Trail::Watched
+        }
+        Need::Nothing | Need::READ => Trail::None,
+        Need::ANNOTATE => Trail::Annotated,
+        Need::AnyOf(_) => Trail::Changed,
+    }
+}
+
 async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let outcome = match guard.check_site(&request) {
         Ok(()) => guard.check(request).await.map_err(ApiError::from),
@@ -309,7 +343,7 @@ async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
         Ok(request) => {
             let note = guard.note(&request);
             let response = guard.pass(request, next).await;
-            guard.write(note, response.status());
+            guard.write(note, &response);
             response
         }
         Err(error) => error.into_response(),
@@ -329,8 +363,15 @@ fn patience(path: &str) -> Duration {
     match path {
         "/api/v1/probe" | "/api/v1/discover" => MEASURING_TIMEOUT,
         _ if path.starts_with("/api/v1/models/") && path.ends_with("/bench") => MEASURING_TIMEOUT,
+        _ if is_counting(path) => MEASURING_TIMEOUT,
         _ => ANSWER_TIMEOUT,
     }
+}
+
+/// What looks through all tracks of a span of time, one after the other.
+fn is_counting(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/v1/cameras/").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(_camera, what)| ["preview", "backfill", "heatmap"].contains(&what))
 }
 
 /// What a handler answers, or that it took too long.
@@ -350,20 +391,25 @@ async fn guard_chrysalis(
         Ok(request) => request,
         Err(refusal) => return Failure::of_guard(&refusal).into_response(),
     };
-    match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+    let note = guard.note(&request);
+    let response = match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_elapsed) => {
             let message = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
         }
-    }
+    };
+    guard.write(note, &response);
+    response
 }
 
 async fn guard_grpc(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     match guard.check(request).await {
         Ok(request) => {
             let leave = request.extensions().get::<Leave>().cloned();
+            let note = guard.note(&request);
             let response = next.run(request).await;
+            guard.write(note, &response);
             match leave {
                 Some(leave) => leave.limit(response),
                 None => response,
@@ -386,7 +432,7 @@ fn grpc_refusal(refusal: &Refusal) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from_static(code));
+    headers.insert(GRPC_STATUS, HeaderValue::from_static(code));
     if let Ok(text) = HeaderValue::from_str(&text) {
         headers.insert("grpc-message", text);
     }
@@ -523,6 +569,38 @@ mod tests {
             ("", Need::READ),
         ] {
             assert_eq!(grpc_needs(&Method::POST, path), need, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_watched_and_changed_at_other_ports_is_written_down() {
+        let image = "/chrys.cloud.videostreaming.v1beta1.Image";
+        for (path, trail_of) in [
+            (format!("{image}/VideoLatestImage"), Trail::Watched),
+            (format!("{image}/ListStreams"), Trail::None),
+            (format!("{image}/Annotate"), Trail::Annotated),
+            (format!("{image}/Proxy"), Trail::Changed),
+            ("/omma.v1.Omma/StreamFrames".to_owned(), Trail::Watched),
+            ("/grpc.health.v1.Health/Check".to_owned(), Trail::None),
+        ] {
+            assert_eq!(trail(&path, grpc_needs(&Method::POST, &path)), trail_of, "{path}");
+        }
+        assert_eq!(trail("/video", page_needs(&Method::GET, "/video")), Trail::Watched);
+        assert_eq!(trail("/", page_needs(&Method::GET, "/")), Trail::None);
+        let process = "/api/v1/process/door";
+        for (method, trail_of) in [(Method::GET, Trail::None), (Method::DELETE, Trail::Changed)] {
+            assert_eq!(trail(process, chrysalis_needs(&method, process)), trail_of, "{method}");
+        }
+    }
+
+    #[test]
+    fn what_looks_through_all_tracks_may_take_its_time() {
+        for what in ["preview", "backfill", "heatmap"] {
+            let path = format!("/api/v1/cameras/door/{what}");
+            assert_eq!(patience(&path), MEASURING_TIMEOUT, "{path}");
+        }
+        for path in ["/api/v1/cameras/preview", "/api/v1/cameras/heatmap/counts"] {
+            assert_eq!(patience(path), ANSWER_TIMEOUT, "{path}");
         }
     }
 

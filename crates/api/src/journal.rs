@@ -30,7 +30,7 @@ const OVERHEAD: usize = 128;
 pub struct Journal(Arc<Mutex<Ring>>);
 
 struct Ring {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Arc<Entry>>,
     bytes: usize,
     room: usize,
     next: u64,
@@ -82,18 +82,22 @@ impl Journal {
     }
 
     /// The entries that are wanted, oldest first, and how many are gone.
-    pub(crate) fn read(&self, filter: &Filter) -> (Vec<Entry>, u64) {
-        let ring = self.0.lock();
-        let wanted = ring.entries.iter().filter(|entry| filter.takes(entry));
+    pub(crate) fn read(&self, filter: &Filter) -> (Vec<Arc<Entry>>, u64) {
+        // Whoever logs waits for the ring: nothing is searched while it is held.
+        let (all, dropped) = {
+            let ring = self.0.lock();
+            (ring.entries.iter().cloned().collect::<Vec<_>>(), ring.dropped)
+        };
+        let wanted = all.into_iter().filter(|entry| filter.takes(entry));
         let entries = match filter.after {
-            Some(_) => wanted.take(filter.limit).cloned().collect(),
+            Some(_) => wanted.take(filter.limit).collect(),
             None => {
-                let mut newest: Vec<Entry> = wanted.rev().take(filter.limit).cloned().collect();
+                let mut newest: Vec<_> = wanted.rev().take(filter.limit).collect();
                 newest.reverse();
                 newest
             }
         };
-        (entries, ring.dropped)
+        (entries, dropped)
     }
 
     fn keep(&self, at: WallTime, level: Level, part: &str, fields: Fields) {
@@ -105,15 +109,8 @@ impl Journal {
         let seq = ring.next;
         ring.next += 1;
         ring.bytes += bytes;
-        ring.entries.push_back(Entry {
-            seq,
-            at,
-            level,
-            part: part.to_owned(),
-            message,
-            fields,
-            bytes,
-        });
+        let part = part.to_owned();
+        ring.entries.push_back(Arc::new(Entry { seq, at, level, part, message, fields, bytes }));
         while ring.bytes > ring.room
             && let Some(oldest) = ring.entries.pop_front()
         {
@@ -248,7 +245,7 @@ mod tests {
     }
 
     fn messages(journal: &Journal, filter: &Filter) -> Vec<String> {
-        journal.read(filter).0.into_iter().map(|entry| entry.message).collect()
+        journal.read(filter).0.iter().map(|entry| entry.message.clone()).collect()
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Leave {
         }))
     }
 
+    /// What the request asked of users.
+    pub(crate) fn rule(&self) -> Rule {
+        self.0.rule
+    }
+
     /// Returns when it is over. Who waits for other things too keeps the future: a new one
     /// begins to wait anew.
     pub(crate) async fn over(self) {

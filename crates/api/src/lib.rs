@@ -33,6 +33,7 @@ mod redisedge;
 mod rest;
 mod server;
 mod socket;
+mod talk;
 mod tls;
 mod watch;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use omma_engine::{JpegFrame, LiveView, ViewOptions};
@@ -16,23 +16,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::dto::ErrorBody;
 use crate::error::ApiResult;
+use crate::footage::TIME_HEADER;
 use crate::params::{Camera, Params, within};
 use crate::server::{App, Ending};
+use crate::watch::away::Away;
 
 /// Stands between the pictures (RFC 2046, section 5.1.1).
 const BOUNDARY: &str = "omma-picture";
 
 /// A viewer that takes no data for this long is gone; its camera need not decode for it.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
-
-/// Stopping and starting a camera takes less, unless it is gone for good.
-const COMES_BACK_WITHIN: Duration = Duration::from_secs(10);
-
-/// How often a camera that went is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-
-/// When the picture was captured, in milliseconds since 1970.
-const TIME_HEADER: HeaderName = HeaderName::from_static("x-omma-time-ms");
 
 /// The bytes of a JPEG file.
 #[derive(ToSchema)]
@@ -114,14 +107,13 @@ async fn show(
     sender: mpsc::Sender<Bytes>,
     mut ending: Ending,
 ) {
-    let mut first = true;
+    let (mut first, mut away) = (true, Away::default());
     loop {
         let next = async {
-            match view.next().await {
-                Some(frame) => Some(frame),
-                None => {
-                    view = come_back(&again).await?;
-                    view.next().await
+            loop {
+                match view.next().await {
+                    Some(frame) => return Some(frame),
+                    None => view = away.come_back(&again).await?,
                 }
             }
         };
@@ -140,17 +132,6 @@ async fn show(
         }
         first = false;
     }
-}
-
-/// The view of a camera that is being started again; none when it does not come back.
-async fn come_back(again: impl Fn() -> Option<LiveView>) -> Option<LiveView> {
-    for _ in 0..COMES_BACK_WITHIN.as_millis() / LOOK_EVERY.as_millis() {
-        tokio::time::sleep(LOOK_EVERY).await;
-        if let Some(view) = again() {
-            return Some(view);
-        }
-    }
-    None
 }
 
 /// One picture with what stands around it. The boundary follows at once: browsers show a

@@ -49,7 +49,7 @@ impl FromRequestParts<App> for Camera {
         let caller = Caller::from_request_parts(parts, app).await?;
         let id = CameraId::new(&name).ok().filter(|id| caller.may_see(id));
         let status = id.and_then(|id| app.handle.camera(&id));
-        status.map(Self).ok_or_else(|| ApiError::no_camera(&name, &caller.known(&app.handle)))
+        status.map(Self).ok_or_else(|| ApiError::no_camera(&name, Some(&caller.known(&app.handle))))
     }
 }
 
@@ -112,9 +112,9 @@ pub(crate) async fn cameras(
     let mut cameras = Vec::new();
     for name in parts(list) {
         let id = CameraId::new(name).ok().filter(|id| caller.may_see(id));
-        let Some(id) = id else { return Err(ApiError::no_camera(name, &known)) };
+        let Some(id) = id else { return Err(ApiError::no_camera(name, Some(&known))) };
         if !known.contains(&id) && !is_remembered(handle, &id).await? {
-            return Err(ApiError::no_camera(name, &known));
+            return Err(ApiError::no_camera(name, Some(&known)));
         }
         cameras.push(id);
     }

@@ -62,8 +62,8 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long connections have to end when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Rest for the system when it has no more file descriptors.
-const REST: Duration = Duration::from_millis(200);
+/// Rest for the system when it has no more file descriptors, or its network fails.
+pub(crate) const REST: Duration = Duration::from_millis(200);
 
 /// What begins every TLS connection: a handshake record (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;

@@ -27,6 +27,7 @@ use crate::accounts::setup::SetupLink;
 use crate::accounts::{Accounts, Audit, audit};
 use crate::chrysalis::{self, Conf};
 use crate::error::{ApiError, ServeError};
+use crate::etag::Tags;
 use crate::guard::{Guard, chrysalis_needs, grpc_needs, page_needs, web_needs};
 use crate::journal::Journal;
 use crate::port::{Port, is_protected};
@@ -69,6 +70,8 @@ pub(crate) struct App {
     pub(crate) webrtc: Option<Arc<Webrtc>>,
     /// The users, where there are accounts.
     pub(crate) accounts: Option<Arc<Accounts>>,
+    /// Of what two people may change at once.
+    pub(crate) tags: Tags,
     /// What Omma says of itself.
     pub(crate) journal: Journal,
     /// Those who look at an address before it becomes a camera.
@@ -135,7 +138,10 @@ impl Modify for Security {
         let components = api.components.get_or_insert_default();
         components.add_security_scheme(
             "token",
-            scheme(HttpAuthScheme::Bearer, "One of `auth.tokens` of the configuration"),
+            scheme(
+                HttpAuthScheme::Bearer,
+                "One of `auth.tokens` of the configuration, or one that a user has made",
+            ),
         );
         components.add_security_scheme(
             "password",
@@ -149,7 +155,7 @@ impl Modify for Security {
             ))),
         );
         let needs = |name: &str| SecurityRequirement::new::<_, _, String>(name, []);
-        // Where no tokens are configured, nothing is needed.
+        // Where there are neither tokens nor accounts, nothing is needed.
         api.security = Some(
             ["token", "password", "session"]
                 .map(needs)
@@ -444,6 +450,7 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         ending: ending.clone(),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS as usize)),
         films: Viewers::new(MAX_FILMS, handle.viewer_metrics("film")),
+        tags: Tags::default(),
         journal,
         probes: Arc::new(Semaphore::new(MAX_PROBES)),
         search: Arc::new(Semaphore::new(1)),
@@ -496,7 +503,7 @@ pub async fn serve(ports: Ports, handle: Handle, shutdown: impl Future<Output = 
         drop(sockets.acquire_many(MAX_SOCKETS).await);
         films.all_gone().await;
         if let Some(webrtc) = &webrtc {
-            webrtc.viewers.all_gone().await;
+            webrtc.all_gone().await;
         }
     };
     if timeout(GRACE, all_ended).await.is_err() {

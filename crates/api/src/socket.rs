@@ -6,9 +6,9 @@
 
 use std::collections::HashSet;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
 use omma_engine::Message as News;
@@ -16,7 +16,6 @@ use omma_types::{CameraId, ErrorKind, Event};
 use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::IntoParams;
 
 use crate::accounts::Caller;
@@ -26,15 +25,7 @@ use crate::guard::check_origin;
 use crate::leave::Leave;
 use crate::params::{self, Params};
 use crate::server::{App, Ending};
-
-/// How often a client is asked whether it is there. Also keeps proxies from closing.
-const PING_EVERY: Duration = Duration::from_secs(20);
-
-/// A client that takes no data for this long is gone.
-const STALLED_AFTER: Duration = Duration::from_secs(10);
-
-/// Clients have nothing to say but answers to pings.
-const MAX_CLIENT_MESSAGE_BYTES: usize = 4096;
+use crate::talk::{Talk, as_text, close, stopping};
 
 /// What a client wants to hear.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -47,6 +38,9 @@ pub(crate) struct SocketParams {
     kinds: Option<String>,
 }
 
+/// Says which events have pictures, and looks at the disk for that.
+type Pictured = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
+
 /// What a client wants to hear, checked.
 struct Wishes {
     /// Empty: all that the client may see.
@@ -55,7 +49,7 @@ struct Wishes {
     analyses: bool,
     events: bool,
     /// Knows which events have pictures.
-    pictured: Box<dyn Fn(&Event) -> bool + Send + Sync>,
+    pictured: Pictured,
 }
 
 impl Wishes {
@@ -70,11 +64,23 @@ impl Wishes {
                 Some(MessageDto::Analysis { analysis: AnalysisDto::from(&**analysis) })
             }
             News::Event(seq, event) if self.events && wants(&event.camera) => {
-                let snapshot = (self.pictured)(event);
-                let event = EventDto::new(*seq, event).with_snapshot(snapshot);
-                Some(MessageDto::Event { event: Box::new(event) })
+                Some(MessageDto::Event { event: Box::new(EventDto::new(*seq, event)) })
             }
             News::Analysis(_) | News::Event(..) => None,
+        }
+    }
+
+    /// The same, with whether there is a picture of an event.
+    async fn whole(&self, news: &News) -> Option<MessageDto> {
+        match (self.message(news)?, news) {
+            (MessageDto::Event { event }, News::Event(_, of)) => {
+                let (pictured, of) = (Arc::clone(&self.pictured), Arc::clone(of));
+                let looking = tokio::task::spawn_blocking(move || pictured(&of));
+                // What can't be looked for is not there.
+                let snapshot = looking.await.unwrap_or(false);
+                Some(MessageDto::Event { event: Box::new(event.with_snapshot(snapshot)) })
+            }
+            (message, _) => Some(message),
         }
     }
 }
@@ -114,7 +120,7 @@ pub(crate) async fn open(
         events: wants("event"),
         pictured: {
             let handle = app.handle.clone();
-            Box::new(move |event| handle.has_snapshot(event))
+            Arc::new(move |event: &Event| handle.has_snapshot(event))
         },
     };
     let mut parts = request.into_parts().0;
@@ -126,8 +132,7 @@ pub(crate) async fn open(
         return Err(ApiError::unavailable(ErrorKind::Full, "too many WebSocket clients"));
     };
     let news = app.handle.subscribe();
-    let upgrade = upgrade.max_message_size(MAX_CLIENT_MESSAGE_BYTES);
-    Ok(upgrade.on_upgrade(async move |socket| {
+    Ok(Talk::bounded(upgrade).on_upgrade(async move |socket| {
         tell(socket, news, &wishes, app.ending, leave.over()).await;
         drop(permit);
     }))
@@ -135,75 +140,38 @@ pub(crate) async fn open(
 
 /// Talks to one client until it, or the server, goes, or its leave is `over`.
 async fn tell(
-    mut socket: WebSocket,
+    socket: WebSocket,
     mut news: Receiver<News>,
     wishes: &Wishes,
-    mut ending: Ending,
+    ending: Ending,
     over: impl Future<Output = ()>,
 ) {
     let mut over = pin!(over);
-    let mut ping = interval(PING_EVERY);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ping.reset(); // the first tick would come at once
-    let mut answered = true;
+    let mut talk = Talk::new(socket, ending);
     loop {
         let message = tokio::select! {
-            heard = socket.recv() => match heard {
-                // Pings are answered by the library; whatever a client says, it is there.
-                Some(Ok(_)) => {
-                    answered = true;
-                    continue;
-                }
-                Some(Err(_)) | None => return,
+            message = talk.listen() => match message {
+                Some(message) => message,
+                None => return,
             },
             next = news.recv() => match next {
-                Ok(next) => match wishes.message(&next) {
+                Ok(next) => match wishes.whole(&next).await {
                     Some(message) => as_text(&message),
                     None => continue,
                 },
                 Err(RecvError::Lagged(missed)) => as_text(&MessageDto::Lagged { missed }),
-                Err(RecvError::Closed) => close(close_code::AWAY, "the server stops"),
-            },
-            _ = ping.tick() => {
-                if !answered {
-                    return;
-                }
-                answered = false;
-                Message::Ping(bytes::Bytes::new())
+                Err(RecvError::Closed) => stopping(),
             },
             () = &mut over => close(close_code::POLICY, "you may no longer hear this"),
-            () = ending.wait() => close(close_code::AWAY, "the server stops"),
         };
-        let last = matches!(message, Message::Close(_));
-        let sent = tokio::select! {
-            biased;
-            sent = timeout(STALLED_AFTER, socket.send(message)) => sent,
-            () = ending.wait() => return,
-        };
-        if last || !matches!(sent, Ok(Ok(()))) {
+        if !talk.send(message).await {
             return;
         }
     }
 }
 
-fn as_text(message: &MessageDto) -> Message {
-    match serde_json::to_string(message) {
-        Ok(text) => Message::text(text),
-        Err(error) => {
-            tracing::error!(%error, "a message can't be written as JSON");
-            Message::Ping(bytes::Bytes::new())
-        }
-    }
-}
-
-fn close(code: u16, reason: &'static str) -> Message {
-    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use axum::Router;
     use axum::routing::get;
     use futures_util::StreamExt as _;
@@ -259,7 +227,7 @@ mod tests {
             caller: Caller::anybody(),
             analyses,
             events,
-            pictured: Box::new(|_| false),
+            pictured: Arc::new(|_| false),
         };
         assert!(wishes(&[], true, true).message(&event(1)).is_some());
         assert!(wishes(&["door", "yard"], true, true).message(&analysis()).is_some());
@@ -293,7 +261,7 @@ mod tests {
                     caller: Caller::anybody(),
                     analyses: true,
                     events: true,
-                    pictured: Box::new(|_| false),
+                    pictured: Arc::new(|_| false),
                 };
                 tell(socket, receiver, &wishes, ending, std::future::pending()).await;
             })

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use omma_testkit::{
-    Browser, Omma, SOON, Server, Shot, eventually, ffmpeg, get, gray_pictures, probe,
+    Browser, Omma, Page, SOON, Server, Shot, eventually, ffmpeg, get, gray_pictures, probe,
 };
 
 const CONFIG: &str = "version: 1
@@ -53,8 +53,8 @@ fn levels(shot: &Shot, crop: &str) -> usize {
     seen.iter().filter(|count| **count > 20).count()
 }
 
-/// The text of the page at `address`, once a camera's picture moves on it.
-fn page_text(server: &Server, address: &str, dir: &Path) -> Option<String> {
+/// The portal at `address`, once a camera's picture moves on it, and the text that is there.
+fn portal(server: &Server, address: &str, dir: &Path) -> Option<(Page, String)> {
     let browser = Browser::find()?;
     if server.get("/").text().contains("built without") {
         omma_testkit::skipped("no portal in this program: make build");
@@ -73,14 +73,37 @@ fn page_text(server: &Server, address: &str, dir: &Path) -> Option<String> {
             .map(str::to_owned)
             .ok_or_else(|| page.run("return document.body.innerText").to_string())
     });
-    Some(text)
+    Some((page, text))
 }
+
+/// How many levels of grey the camera's picture has on the page: an empty one has few.
+const LEVELS: &str = "
+    const tile = document.querySelector('[data-testid=\"video-front-door\"]');
+    const media = 'video, img, canvas';
+    const shown = tile.matches(media) ? tile : tile.querySelector(media);
+    const canvas = Object.assign(document.createElement('canvas'), { width: 160, height: 90 });
+    const context = canvas.getContext('2d');
+    context.drawImage(shown, 0, 0, 160, 90);
+    const { data } = context.getImageData(0, 0, 160, 90);
+    const levels = new Set();
+    for (let at = 0; at < data.length; at += 4)
+        levels.add(Math.round((data[at] + data[at + 1] + data[at + 2]) / 3));
+    return levels.size;";
+
+/// What the page hears over a WebSocket of its own.
+const HEARS: &str = "
+    const socket = new WebSocket(`ws://${location.host}/api/v1/ws?kinds=event`);
+    return await new Promise(done => {
+        socket.onmessage = ({ data }) => done(JSON.parse(data).type);
+        socket.onclose = () => done('closed');
+        setTimeout(() => done('nothing'), 50_000);
+    });";
 
 #[test]
 fn the_portal_shows_cameras_and_why_one_is_away() {
     let dir = tempfile::tempdir().unwrap();
     let server = server(dir.path());
-    let Some(text) = page_text(&server, &server.address("/"), dir.path()) else { return };
+    let Some((_page, text)) = portal(&server, &server.address("/"), dir.path()) else { return };
     for words in ["front-door", "gone"] {
         assert!(text.contains(words), "`{words}` is not on the page: {text}");
     }
@@ -95,7 +118,12 @@ fn the_portal_works_with_a_token_as_the_password() {
     // Without it there is nothing to see: the browser would ask its user.
     assert_eq!(get(server.port(), "/").unwrap().status, 401);
     let address = format!("http://me:{TOKEN}@127.0.0.1:{}/", server.port());
-    drop(page_text(&server, &address, dir.path()));
+    let Some((mut page, _text)) = portal(&server, &address, dir.path()) else { return };
+    eventually("a picture that is not empty", SOON, || match page.run(LEVELS).as_u64() {
+        Some(levels) if levels > 60 => Ok(()),
+        levels => Err(format!("{levels:?} levels of grey")),
+    });
+    assert_eq!(page.run(HEARS), "event");
 }
 
 #[test]

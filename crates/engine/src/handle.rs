@@ -258,7 +258,7 @@ impl Handle {
         if overlay.config.camera(id).is_some() {
             return Err(EngineError::Exists { name: id.to_string() });
         }
-        self.put(&mut overlay, id, settings).await
+        self.put(&mut overlay, id, settings).await.map(drop)
     }
 
     /// Gives a camera other settings, or adds it; as [`Self::add_camera`]. A secret that is
@@ -267,23 +267,24 @@ impl Handle {
     /// # Errors
     /// A setting is wrong, or the store can't keep it.
     pub async fn put_camera(&self, id: &CameraId, settings: &str) -> Result<(), EngineError> {
-        self.put_camera_if(id, settings, |_before| true).await
+        let put = self.put_camera_if(id, settings, |_before| Ok::<_, EngineError>(()));
+        put.await.map(drop)
     }
 
-    /// The same, but only where what holds before (as [`Self::camera_settings`] shows it; none
-    /// where there is no such camera) is as `expected`. Nobody changes it in between.
+    /// The same, but only where `check` says so of what holds before; none where there is no
+    /// such camera. Nobody changes it in between. Returns what holds now.
     ///
     /// # Errors
-    /// As [`Self::put_camera`], and where it is not as expected.
-    pub async fn put_camera_if(
+    /// As [`Self::put_camera`], and what `check` says.
+    pub async fn put_camera_if<E: From<EngineError>>(
         &self,
         id: &CameraId,
         settings: &str,
-        expected: impl FnOnce(Option<&serde_json::Value>) -> bool,
-    ) -> Result<(), EngineError> {
+        check: impl FnOnce(Option<&CameraConfig>) -> Result<(), E>,
+    ) -> Result<CameraConfig, E> {
         let mut overlay = self.shared.overlay.lock().await;
-        check_unchanged(&overlay, id, expected)?;
-        self.put(&mut overlay, id, settings).await
+        check(overlay.config.camera(id))?;
+        Ok(self.put(&mut overlay, id, settings).await?)
     }
 
     async fn put(
@@ -291,7 +292,7 @@ impl Handle {
         overlay: &mut Overlay,
         id: &CameraId,
         settings: &str,
-    ) -> Result<(), EngineError> {
+    ) -> Result<CameraConfig, EngineError> {
         let settings = overlay.with_secrets(id, settings);
         let camera = overlay.file.parse_camera(id.as_str(), &settings)?;
         crate::derive::check_among(&camera, &overlay.config.cameras)?;
@@ -301,7 +302,8 @@ impl Handle {
             paused: None,
             removed: false,
         };
-        crate::topology::change(&self.shared, overlay, change).await.map(drop)
+        crate::topology::change(&self.shared, overlay, change).await?;
+        Ok(overlay.config.camera(id).cloned().unwrap_or(camera))
     }
 
     /// Stops reading a camera, or goes on with it. Kept across restarts.
@@ -321,28 +323,30 @@ impl Handle {
     /// # Errors
     /// No camera has this name, or the store can't keep it.
     pub async fn remove_camera(&self, id: &CameraId) -> Result<(), EngineError> {
-        self.remove_camera_if(id, |_before| true).await
+        self.remove_camera_if(id, |_before| Ok(())).await
     }
 
-    /// The same, but only where its settings are as `expected`; see [`Self::put_camera_if`].
+    /// The same, but only where `check` says so of what holds before; see
+    /// [`Self::put_camera_if`].
     ///
     /// # Errors
-    /// As [`Self::remove_camera`], and where they are not as expected.
-    pub async fn remove_camera_if(
+    /// As [`Self::remove_camera`], and what `check` says.
+    pub async fn remove_camera_if<E: From<EngineError>>(
         &self,
         id: &CameraId,
-        expected: impl FnOnce(Option<&serde_json::Value>) -> bool,
-    ) -> Result<(), EngineError> {
+        check: impl FnOnce(Option<&CameraConfig>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut overlay = self.shared.overlay.lock().await;
         self.check_known(&overlay, id)?;
-        check_unchanged(&overlay, id, expected)?;
+        check(overlay.config.camera(id))?;
         let change = CameraChange {
             camera: id.clone(),
             settings: None,
             paused: None,
             removed: overlay.is_of_file(id),
         };
-        crate::topology::change(&self.shared, &mut overlay, change).await.map(drop)
+        crate::topology::change(&self.shared, &mut overlay, change).await?;
+        Ok(())
     }
 
     /// What was recorded.
@@ -473,8 +477,12 @@ impl Handle {
     /// A camera's settings in the form of the configuration file, as JSON, secrets replaced by
     /// `***`; none where no camera has this name.
     pub async fn camera_settings(&self, id: &CameraId) -> Option<serde_json::Value> {
-        let overlay = self.shared.overlay.lock().await;
-        overlay.config.camera(id).map(|camera| camera.to_json(true))
+        self.camera_config(id).await.map(|camera| camera.to_json(true))
+    }
+
+    /// The same with all its secrets; none when there is no such camera.
+    pub async fn camera_config(&self, id: &CameraId) -> Option<CameraConfig> {
+        self.shared.overlay.lock().await.config.camera(id).cloned()
     }
 
     /// A camera's settings that came over an API, checked, with the secrets of the camera
@@ -559,15 +567,6 @@ impl Handle {
 }
 
 /// Refuses a change to what somebody else has changed meanwhile.
-fn check_unchanged(
-    overlay: &Overlay,
-    id: &CameraId,
-    expected: impl FnOnce(Option<&serde_json::Value>) -> bool,
-) -> Result<(), EngineError> {
-    let now = overlay.config.camera(id).map(|camera| camera.to_json(true));
-    if expected(now.as_ref()) { Ok(()) } else { Err(EngineError::Changed { name: id.to_string() }) }
-}
-
 /// What was changed of a camera so far.
 fn change_of(overlay: &Overlay, id: &CameraId) -> CameraChange {
     overlay.changes.get(id).cloned().unwrap_or_else(|| CameraChange {

@@ -204,6 +204,22 @@ impl Store {
         rows.iter().map(read_token).collect::<Result<_, _>>().map_err(|e| self.bad(e))
     }
 
+    /// The tokens of all users, each with its user's number; those of one user oldest first.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn all_user_tokens(&self) -> Result<Vec<(i64, UserToken)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT user, id AS token_id, name AS token_name, scopes, cameras AS token_cameras, \
+             created_us AS made_us, expires_us, used_us FROM user_tokens ORDER BY id",
+        )
+        .fetch_all(&self.reader)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        let read = |row: &SqliteRow| Ok((row.try_get("user")?, read_token(row)?));
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|e: BadRow| self.bad(e))
+    }
+
     /// The token with this digest, ended or not, and whose it is.
     ///
     /// # Errors
@@ -212,13 +228,34 @@ impl Store {
         &self,
         digest: &[u8; 32],
     ) -> Result<Option<(UserToken, User)>, StoreError> {
+        self.one_user_token(Some(digest), None).await
+    }
+
+    /// The token of this number, ended or not, and whose it is.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn user_token_with_id(
+        &self,
+        id: i64,
+    ) -> Result<Option<(UserToken, User)>, StoreError> {
+        self.one_user_token(None, Some(id)).await
+    }
+
+    async fn one_user_token(
+        &self,
+        digest: Option<&[u8; 32]>,
+        id: Option<i64>,
+    ) -> Result<Option<(UserToken, User)>, StoreError> {
         let row = sqlx::query(
             "SELECT users.*, user_tokens.id AS token_id, user_tokens.name AS token_name, scopes, \
              user_tokens.cameras AS token_cameras, user_tokens.created_us AS made_us, \
              expires_us, used_us \
-             FROM user_tokens JOIN users ON users.id = user_tokens.user WHERE digest = ?1",
+             FROM user_tokens JOIN users ON users.id = user_tokens.user \
+             WHERE digest = ?1 OR user_tokens.id = ?2",
         )
-        .bind(digest.to_vec())
+        .bind(digest.map(|digest| digest.to_vec()))
+        .bind(id)
         .fetch_optional(&self.reader)
         .await
         .map_err(|e| self.failed(&e))?;

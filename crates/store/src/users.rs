@@ -75,6 +75,8 @@ pub enum UserChange {
     NoUser,
     /// There would be no administrator left. Nothing was changed.
     LastAdmin,
+    /// The user is not, or no longer, as was expected. Nothing was changed.
+    Unexpected,
 }
 
 impl Store {
@@ -112,19 +114,6 @@ impl Store {
         let row = find(&self.reader, name).await.map_err(|e| self.failed(&e))?;
         let read = |row: SqliteRow| Ok((read_user(&row)?, row.try_get("password")?));
         row.map(read).transpose().map_err(|e: BadRow| self.bad(e))
-    }
-
-    /// The user with this number.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub async fn user_with_id(&self, id: i64) -> Result<Option<User>, StoreError> {
-        let row = sqlx::query("SELECT * FROM users WHERE id = ?1")
-            .bind(id)
-            .fetch_optional(&self.reader)
-            .await
-            .map_err(|e| self.failed(&e))?;
-        row.as_ref().map(read_user).transpose().map_err(|e| self.bad(e))
     }
 
     /// Adds a user. None where there is one of this name.
@@ -181,7 +170,9 @@ impl Store {
         .map_err(|e| self.failed(&e))
     }
 
-    /// Changes what a user may do, and ends the user's sessions where the user is now kept out.
+    /// Changes what a user may do, and the hash of the password where one is given, if the user
+    /// is as `expected`: nobody changes anything in between. Ends the user's sessions where the
+    /// user is now kept out, or has another password.
     ///
     /// # Errors
     /// When the file can't be written. Nothing was changed then.
@@ -189,25 +180,33 @@ impl Store {
         &self,
         name: &str,
         settings: &UserSettings,
+        password: Option<&str>,
+        expected: impl FnOnce(&User) -> bool,
     ) -> Result<UserChange, StoreError> {
         let mut transaction = self.begin().await?;
+        let row = find(&mut *transaction, name).await.map_err(|e| self.failed(&e))?;
+        let user = row.as_ref().map(read_user).transpose().map_err(|e| self.bad(e))?;
+        let Some(user) = user else { return Ok(UserChange::NoUser) };
+        if !expected(&user) {
+            return Ok(UserChange::Unexpected);
+        }
         let change = async {
             let changed = sqlx::query(
-                "UPDATE users SET role = ?2, cameras = ?3, disabled = ?4 WHERE name = ?1",
+                "UPDATE users SET role = ?2, cameras = ?3, disabled = ?4, \
+                 password = coalesce(?5, password) WHERE id = ?1",
             )
-            .bind(name)
+            .bind(user.id)
             .bind(settings.role.as_str())
             .bind(settings.cameras.as_deref().map(cameras_text))
             .bind(settings.disabled)
+            .bind(password)
             .execute(&mut *transaction)
             .await?;
-            if settings.disabled {
-                sqlx::query(
-                    "DELETE FROM sessions WHERE user = (SELECT id FROM users WHERE name = ?1)",
-                )
-                .bind(name)
-                .execute(&mut *transaction)
-                .await?;
+            if settings.disabled || password.is_some() {
+                sqlx::query("DELETE FROM sessions WHERE user = ?1")
+                    .bind(user.id)
+                    .execute(&mut *transaction)
+                    .await?;
             }
             settle(transaction, changed.rows_affected()).await
         };

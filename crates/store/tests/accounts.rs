@@ -46,17 +46,42 @@ async fn the_last_administrator_stays() {
     store.add_user("ben", "hash", &settings(Role::Operator), NOW).await.unwrap();
     let off = UserSettings { disabled: true, ..settings(Role::Admin) };
     let last = UserChange::LastAdmin;
+    let change = async |name, to: UserSettings| {
+        store.change_user(name, &to, None, |_now| true).await.unwrap()
+    };
     assert_eq!(store.remove_user("anna").await.unwrap(), last);
-    assert_eq!(store.change_user("anna", &off).await.unwrap(), last);
-    assert_eq!(store.change_user("anna", &settings(Role::Viewer)).await.unwrap(), last);
+    assert_eq!(change("anna", off.clone()).await, last);
+    assert_eq!(change("anna", settings(Role::Viewer)).await, last);
     assert_eq!(store.user("anna").await.unwrap().unwrap().0.role, Role::Admin, "unchanged");
     assert_eq!(store.remove_user("carl").await.unwrap(), UserChange::NoUser);
     // One who is kept out manages nothing.
-    assert_eq!(store.change_user("ben", &off).await.unwrap(), UserChange::Done);
+    assert_eq!(change("ben", off).await, UserChange::Done);
     assert_eq!(store.remove_user("anna").await.unwrap(), last);
-    store.change_user("ben", &settings(Role::Admin)).await.unwrap();
+    change("ben", settings(Role::Admin)).await;
     assert_eq!(store.remove_user("anna").await.unwrap(), UserChange::Done);
     assert_eq!(store.remove_user("ben").await.unwrap(), last);
+}
+
+#[tokio::test]
+async fn a_user_is_changed_as_expected_or_not_at_all() {
+    let store = Store::in_memory().await.unwrap();
+    store.add_first_user("anna", "hash", NOW).await.unwrap();
+    let ben = store.add_user("ben", "hash", &settings(Role::Viewer), NOW).await.unwrap().unwrap();
+    store.begin_session(&session(1, ben), NOW).await.unwrap();
+    let operator = settings(Role::Operator);
+    // Somebody else was there first.
+    let change = store.change_user("ben", &operator, Some("new"), |now| now.disabled).await;
+    assert_eq!(change.unwrap(), UserChange::Unexpected);
+    let (now, hash) = store.user("ben").await.unwrap().unwrap();
+    assert_eq!((now.role, hash.as_str()), (Role::Viewer, "hash"));
+    assert!(store.session(&[1; 32]).await.unwrap().is_some(), "nothing was touched");
+    let change = store.change_user("BEN", &operator, Some("new"), |now| now.role == Role::Viewer);
+    assert_eq!(change.await.unwrap(), UserChange::Done);
+    let (now, hash) = store.user("ben").await.unwrap().unwrap();
+    assert_eq!((now.role, hash.as_str()), (Role::Operator, "new"));
+    assert!(store.session(&[1; 32]).await.unwrap().is_none(), "the old password's session");
+    let nobody = store.change_user("carl", &operator, None, |_now| true).await;
+    assert_eq!(nobody.unwrap(), UserChange::NoUser);
 }
 
 #[tokio::test]
@@ -81,7 +106,7 @@ async fn sessions_end_with_their_user_password_and_number() {
     assert!(store.set_password(anna, "new", Some(&[2; 32])).await.unwrap());
     assert!(!alive(1).await && alive(2).await && alive(9).await, "others' and the one kept stay");
     let off = UserSettings { disabled: true, ..settings(Role::Viewer) };
-    store.change_user("ben", &off).await.unwrap();
+    store.change_user("ben", &off, None, |_now| true).await.unwrap();
     assert!(!alive(9).await);
 
     for number in 10..10 + u8::try_from(MAX_SESSIONS).unwrap() {
@@ -113,10 +138,14 @@ async fn tokens_are_found_by_digest_and_go_with_their_user() {
     let (found, owner) = store.user_token(&[1; 32]).await.unwrap().unwrap();
     assert_eq!((found.id, owner.name.as_str(), found.used), (id, "ben", Some(NOW)));
     assert_eq!(
-        (found.scopes.join("+"), found.cameras),
+        (found.scopes.join("+"), found.cameras.clone()),
         ("read+metrics".into(), Some(door.to_vec()))
     );
     assert_eq!(store.user_token(&[2; 32]).await.unwrap(), None);
+    let same = Some((found.clone(), owner.clone()));
+    assert_eq!(store.user_token_with_id(id).await.unwrap(), same);
+    assert_eq!(store.user_token_with_id(id + 1).await.unwrap(), None);
+    assert_eq!(store.all_user_tokens().await.unwrap(), [(ben, found.clone())]);
     assert!(!store.remove_user_token(anna, id).await.unwrap(), "of somebody else");
     assert!(store.remove_user_token(ben, id).await.unwrap());
     assert_eq!(store.user_token(&[1; 32]).await.unwrap(), None);

@@ -65,8 +65,21 @@ impl Audit {
         }
     }
 
+    /// The same, which counts as the first of many: the next ones are
+    /// [noted seldom](Self::note_seldom).
+    pub(crate) fn note_always(
+        &self,
+        who: &str,
+        what: &'static str,
+        target: &str,
+        from: Option<IpAddr>,
+    ) {
+        self.is_new(who, what, target, Instant::now());
+        self.note(who, what, target, from);
+    }
+
     /// The same, once in a while: players ask often.
-    pub(crate) fn note_watching(
+    pub(crate) fn note_seldom(
         &self,
         who: &str,
         what: &'static str,

@@ -18,8 +18,8 @@ use crate::params::all_cameras;
 pub(crate) enum Via {
     /// Nobody is asked: there are neither accounts nor tokens, or the route is open to all.
     Nothing,
-    /// A token of the configuration.
-    ConfigToken,
+    /// A token of the configuration; SHA-256 of it.
+    ConfigToken([u8; 32]),
     /// A browser's session; with what is kept of its token, and the number that its pages send
     /// along.
     Session {
@@ -28,8 +28,8 @@ pub(crate) enum Via {
         /// See [`super::session::csrf`].
         csrf: String,
     },
-    /// A token that a user has made.
-    UserToken,
+    /// A token that a user has made; its number.
+    UserToken(i64),
     /// A token for what one camera shows.
     StreamToken,
 }
@@ -60,27 +60,22 @@ impl Caller {
     }
 
     /// Whoever has the configuration's token `name`; its scopes were looked at.
-    pub(crate) fn config_token(name: &str) -> Self {
-        Self { name: format!("token {name}"), via: Via::ConfigToken, ..Self::anybody() }
+    pub(crate) fn config_token(name: &str, digest: [u8; 32]) -> Self {
+        Self { name: format!("token {name}"), via: Via::ConfigToken(digest), ..Self::anybody() }
     }
 
     /// A user.
     pub(crate) fn user(user: &User, via: Via) -> Self {
-        let cameras = user.cameras.as_ref();
-        Self {
-            name: user.name.clone(),
-            user: user.id,
-            role: user.role,
-            cameras: cameras.map(|names| Arc::new(names.iter().cloned().collect())),
-            via,
-        }
+        let (name, role) = (user.name.clone(), user.role);
+        Self { name, user: user.id, role, cameras: None, via }.only(user.cameras.as_deref())
     }
 
-    /// The same, with no more cameras than `only`.
+    /// The same, with no more cameras than `only`. Administrators see all cameras, and much of
+    /// what they may do is about no camera in particular: whoever sees only some is none.
     pub(crate) fn only(self, only: Option<&[CameraId]>) -> Self {
         let Some(only) = only else { return self };
         let both = only.iter().filter(|camera| self.may_see(camera)).cloned().collect();
-        Self { cameras: Some(Arc::new(both)), ..self }
+        Self { cameras: Some(Arc::new(both)), role: self.role.min(Role::Operator), ..self }
     }
 
     /// Whether there is this camera for the caller.
@@ -133,6 +128,8 @@ mod tests {
         assert!(!limited.clone().only(Some(&names(&["yard", "attic"]))).may_see(door));
         assert!(!limited.clone().only(Some(&names(&["attic"]))).may_see(&names(&["attic"])[0]));
         assert!(limited.clone().only(None).may_see(door));
+        assert_eq!(limited.role, Role::Operator, "an administrator sees all");
+        assert_eq!(Caller::anybody().only(None).role, Role::Admin);
     }
 
     #[test]

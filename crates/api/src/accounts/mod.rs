@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, Method};
 use omma_engine::config::{AccountsConfig, Scope};
-use omma_store::{NewSession, Role, Store, StoreError, User};
+use omma_store::{NewSession, Session, Store, StoreError, User, UserToken};
 use omma_types::{CameraId, Clock as _, SystemClock, WallTime};
 use parking_lot::Mutex;
 
@@ -27,7 +27,7 @@ pub(crate) use self::caller::{Caller, Via};
 use self::limit::Attempts;
 use self::password::Passwords;
 use self::setup::SetupLink;
-use self::stream_token::StreamToken;
+use self::stream_token::{Maker, StreamToken};
 use crate::access::{Refusal, network_of};
 use crate::error::{ApiError, ApiResult};
 
@@ -194,9 +194,7 @@ impl Accounts {
         headers: &HeaderMap,
     ) -> Result<Caller, Refusal> {
         let (digest, now) = (secret::digest(token), SystemClock.wall());
-        let session = self.store.session(&digest).await.map_err(Refusal::from)?;
-        let session = session.filter(|session| session::is_alive(session, &self.config, now));
-        let session = session.ok_or(Refusal::Ended)?;
+        let session = self.alive(&digest, now).await?;
         let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         if changes && !session::is_from_our_page(headers, token) {
             return Err(Refusal::ForeignPage);
@@ -219,42 +217,66 @@ impl Accounts {
         let found = self.store.user_token(&secret::digest(token)).await.map_err(Refusal::from)?;
         let Some((token, user)) = found else { return Ok(None) };
         let now = SystemClock.wall();
-        if user.disabled || token.expires.is_some_and(|end| end <= now) {
-            return Err(Refusal::Ended);
-        }
+        let caller = good_token(&token, &user, now)?;
         if session::is_to_note(token.used, now) {
             self.store.user_token_used(token.id, now).await.map_err(Refusal::from)?;
         }
-        let caller = Caller::user(&user, Via::UserToken).only(token.cameras.as_deref());
         Ok(Some((caller, token.scopes)))
     }
 
-    /// Who the token for a single stream belongs to.
-    pub(crate) async fn of_stream_token(&self, text: &str) -> Result<Caller, Refusal> {
-        let token = StreamToken::read(text, &self.stream_key, SystemClock.wall());
-        let token = token.ok_or(Refusal::Ended)?;
-        let caller = if token.user == 0 {
-            Caller { via: Via::StreamToken, ..Caller::config_token("of a stream") }
-        } else {
-            let user = self.store.user_with_id(token.user).await.map_err(Refusal::from)?;
-            let user = user.filter(|user| !user.disabled).ok_or(Refusal::Ended)?;
-            Caller::user(&user, Via::StreamToken)
-        };
-        let caller = caller.only(Some(&[token.camera]));
-        Ok(Caller { role: Role::Viewer, ..caller })
+    /// Whose token it is that has the number `id`.
+    pub(crate) async fn of_token_with_id(&self, id: i64) -> Result<Caller, Refusal> {
+        let found = self.store.user_token_with_id(id).await.map_err(Refusal::from)?;
+        let (token, user) = found.ok_or(Refusal::Ended)?;
+        good_token(&token, &user, SystemClock.wall())
     }
 
-    /// A token for what `camera` shows, as long as `caller` may see it.
+    /// What a token for a single stream says.
+    pub(crate) fn read_stream_token(&self, text: &str) -> Result<StreamToken, Refusal> {
+        StreamToken::read(text, &self.stream_key, SystemClock.wall()).ok_or(Refusal::Ended)
+    }
+
+    /// Whose session this still is.
+    pub(crate) async fn of_session(&self, digest: &[u8; 32]) -> Result<User, Refusal> {
+        self.alive(digest, SystemClock.wall()).await.map(|session| session.user)
+    }
+
+    async fn alive(&self, digest: &[u8; 32], now: WallTime) -> Result<Session, Refusal> {
+        let session = self.store.session(digest).await.map_err(Refusal::from)?;
+        let session = session.filter(|session| session::is_alive(session, &self.config, now));
+        session.ok_or(Refusal::Ended)
+    }
+
+    /// What a token for a single stream names a token of the configuration by.
+    pub(crate) fn seal(&self, digest: &[u8; 32]) -> [u8; 32] {
+        stream_token::seal(&self.stream_key, digest)
+    }
+
+    /// A token for what `camera` shows, as long as `caller` may see it; none for those who have
+    /// shown nothing that could be taken back.
     pub(crate) fn stream_token(
         &self,
         caller: &Caller,
         camera: CameraId,
         lasting: Duration,
-    ) -> (String, WallTime) {
+    ) -> Option<(String, WallTime)> {
+        let by = match &caller.via {
+            Via::Session { digest, .. } => Maker::Session(*digest),
+            Via::UserToken(id) => Maker::UserToken(*id),
+            Via::ConfigToken(digest) => Maker::ConfigToken(self.seal(digest)),
+            Via::Nothing | Via::StreamToken => return None,
+        };
         let until = SystemClock.wall() + lasting;
-        let token = StreamToken { camera, user: caller.user, until };
-        (token.signed(&self.stream_key), until)
+        Some((StreamToken { camera, by, until }.signed(&self.stream_key), until))
     }
+}
+
+/// What a user's token lets its bearer do.
+fn good_token(token: &UserToken, user: &User, now: WallTime) -> Result<Caller, Refusal> {
+    if user.disabled || token.expires.is_some_and(|end| end <= now) {
+        return Err(Refusal::Ended);
+    }
+    Ok(Caller::user(user, Via::UserToken(token.id)).only(token.cameras.as_deref()))
 }
 
 /// A user's name, if it can be one.

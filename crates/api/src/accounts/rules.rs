@@ -29,8 +29,10 @@ pub(crate) enum Trail {
     None,
     /// Somebody has looked: once in a while for each camera.
     Watched,
-    /// Somebody has taken footage away: the same.
+    /// Somebody has taken footage away: which.
     Exported,
+    /// A program has said what it sees: once in a while, for it says so all the time.
+    Annotated,
     /// Somebody has changed something.
     Changed,
 }
@@ -79,7 +81,7 @@ const WEB: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/sinks/{name}/dead", SYSTEM),
     ("POST", "/api/v1/sinks/{name}/replay", DELIVER),
     ("POST", "/api/v1/sinks/{name}/dead/revive", DELIVER),
-    ("POST", "/api/v1/annotations", DELIVER),
+    ("POST", "/api/v1/annotations", rule(Role::Operator, Cameras::All, Trail::Annotated)),
     ("GET", "/api/v1/annotations/status", SYSTEM),
     ("POST", "/api/v1/annotations/revive", DELIVER),
     ("POST", "/api/v1/probe", MANAGE),
@@ -109,7 +111,7 @@ const WEB: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/cameras/{name}/history", LOOK),
     ("GET", "/api/v1/cameras/{name}/history.jpg", stream(Cameras::Named, Trail::Watched)),
     ("GET", "/api/v1/cameras/{name}/recordings", LOOK),
-    ("GET", "/api/v1/cameras/{name}/recordings/{file}", stream(Cameras::Named, Trail::Watched)),
+    ("GET", "/api/v1/cameras/{name}/recordings/{file}", stream(Cameras::Named, Trail::Exported)),
     ("GET", "/api/v1/cameras/{name}/recording.m3u8", stream(Cameras::Named, Trail::Watched)),
     ("GET", "/api/v1/cameras/{name}/recording.mp4", stream(Cameras::Named, Trail::Exported)),
     ("POST", "/api/v1/cameras/{name}/stream-token", LOOK),

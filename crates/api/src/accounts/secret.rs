@@ -12,11 +12,19 @@ use crate::error::ApiError;
 /// When the system has no randomness to give.
 pub(crate) fn random() -> Result<[u8; 32], ApiError> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| {
+    fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), ApiError> {
+    getrandom::fill(bytes).map_err(|error| {
         tracing::error!(%error, "the system gives no random numbers");
         ApiError::internal("no random numbers can be had from the system; see the log")
-    })?;
-    Ok(bytes)
+    })
 }
 
 /// A new token, which begins with `prefix` so that one recognises it.

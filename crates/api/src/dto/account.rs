@@ -94,11 +94,15 @@ pub struct UserDto {
     pub created_ms: i64,
     /// What the user has made for programs.
     pub tokens: Vec<UserTokenDto>,
+    /// Which state this is: sent as `If-Match`, a change is made only while it holds.
+    #[schema(example = "\"0123456789abcdef0123456789abcdef\"")]
+    pub etag: String,
 }
 
 impl UserDto {
-    pub(crate) fn new(user: User, tokens: Vec<UserToken>) -> Self {
+    pub(crate) fn new(user: User, tokens: Vec<UserToken>, etag: String) -> Self {
         Self {
+            etag,
             name: user.name,
             role: user.role.as_str(),
             cameras: user.cameras.as_deref().map(names),

@@ -1,6 +1,7 @@
 //! Logging in and out, one's own password and tokens, and tokens for single streams.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -57,16 +58,44 @@ impl Asker {
     }
 
     /// The address alone.
-    pub(crate) fn address(&self) -> IpAddr {
+    fn address(&self) -> IpAddr {
         self.peer.address.ip()
     }
 }
 
+/// Something that somebody does who is to be remembered for it.
+pub(crate) struct Deed {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) caller: Caller,
+    asker: Asker,
+}
+
+impl FromRequestParts<App> for Deed {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let accounts = app.accounts.clone().ok_or_else(no_accounts)?;
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let asker = Asker::from_request_parts(parts, app).await?;
+        Ok(Self { accounts, caller, asker })
+    }
+}
+
+impl Deed {
+    /// Writes it down.
+    pub(crate) fn note(&self, what: &'static str, target: &str) {
+        let address = self.asker.address();
+        self.accounts.audit.note(&self.caller.name, what, target, Some(address));
+    }
+}
+
+fn no_accounts() -> ApiError {
+    ApiError::not_found("there are no accounts here", "set `accounts: true` and restart")
+}
+
 /// The users, where there are accounts.
 pub(crate) fn accounts(app: &App) -> ApiResult<&Accounts> {
-    app.accounts.as_deref().ok_or_else(|| {
-        ApiError::not_found("there are no accounts here", "set `accounts: true` and restart")
-    })
+    app.accounts.as_deref().ok_or_else(no_accounts)
 }
 
 /// Somebody who sits at a browser. Tokens must not make tokens, or change passwords.
@@ -82,7 +111,7 @@ fn me_of(caller: &Caller) -> MeDto {
     let (via, csrf) = match &caller.via {
         Via::Nothing => ("nothing", None),
         Via::Session { csrf, .. } => ("session", Some(csrf.clone())),
-        Via::ConfigToken | Via::UserToken | Via::StreamToken => ("token", None),
+        Via::ConfigToken(_) | Via::UserToken(_) | Via::StreamToken => ("token", None),
     };
     MeDto {
         name: caller.name.clone(),
@@ -181,15 +210,10 @@ pub(crate) async fn log_in(
         (status = 403, description = "This is no session", body = ErrorBody),
     )
 )]
-pub(crate) async fn log_out(
-    State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
-) -> ApiResult<Response> {
-    let accounts = accounts(&app)?;
-    accounts.store.end_session(in_session(&caller)?).await?;
-    accounts.audit.note(&caller.name, "logout", "", Some(asker.address()));
-    let cookie = session::no_cookie(asker.peer.encrypted);
+pub(crate) async fn log_out(deed: Deed) -> ApiResult<Response> {
+    deed.accounts.store.end_session(in_session(&deed.caller)?).await?;
+    deed.note("logout", "");
+    let cookie = session::no_cookie(deed.asker.peer.encrypted);
     let cookie = cookie.unwrap_or(HeaderValue::from_static(""));
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
@@ -218,20 +242,18 @@ pub(crate) async fn me(caller: Caller) -> Json<MeDto> {
     )
 )]
 pub(crate) async fn change_password(
-    State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     JsonBody(PasswordChangeDto { old, new }): JsonBody<PasswordChangeDto>,
 ) -> ApiResult<StatusCode> {
-    let (accounts, keep) = (accounts(&app)?, in_session(&caller)?);
-    let address = asker.address();
-    if !accounts.knows_password(&caller.name, old, address).await? {
-        accounts.audit.note(&caller.name, "password_failed", "", Some(address));
+    let Deed { accounts, caller, asker } = &deed;
+    let keep = in_session(caller)?;
+    if !accounts.knows_password(&caller.name, old, asker.address()).await? {
+        deed.note("password_failed", "");
         return Err(ApiError::denied("the old password is wrong", "try again"));
     }
     let hash = accounts.passwords.hash(&caller.name, new).await?;
     accounts.store.set_password(caller.user, &hash, Some(keep)).await?;
-    accounts.audit.note(&caller.name, "password_changed", &caller.name, Some(address));
+    deed.note("password_changed", &caller.name);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -263,18 +285,17 @@ pub(crate) async fn tokens(
 )]
 pub(crate) async fn make_token(
     State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     JsonBody(wish): JsonBody<NewUserTokenDto>,
 ) -> ApiResult<(StatusCode, Json<MadeTokenDto>)> {
-    let accounts = accounts(&app)?;
-    in_session(&caller)?;
+    let caller = &deed.caller;
+    in_session(caller)?;
     let name = wish.name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_PURPOSE {
         return Err(ApiError::invalid("`name` is empty or too long", "say what the token is for"));
     }
     let scopes = scopes(&wish.scopes)?;
-    let cameras = wish.cameras.as_deref().map(|names| cameras(&app, &caller, names)).transpose()?;
+    let cameras = wish.cameras.as_deref().map(|names| cameras(&app, caller, names)).transpose()?;
     let seconds = wish.seconds.map(|s| within("seconds", s, 1, MOST_TOKEN_SECONDS)).transpose()?;
     let (token, now) = (secret::token(TOKEN_PREFIX)?, SystemClock.wall());
     let new = NewUserToken {
@@ -285,11 +306,11 @@ pub(crate) async fn make_token(
         cameras: cameras.as_deref(),
         expires: seconds.map(|seconds| now + Duration::from_secs(seconds)),
     };
-    let Some(id) = accounts.store.add_user_token(&new, now).await? else {
+    let Some(id) = deed.accounts.store.add_user_token(&new, now).await? else {
         let message = format!("a user has at most {MAX_TOKENS} tokens");
         return Err(ApiError::conflict(message, "take one back that is no longer used"));
     };
-    accounts.audit.note(&caller.name, "token_made", name, Some(asker.address()));
+    deed.note("token_made", name);
     Ok((StatusCode::CREATED, Json(MadeTokenDto { token, id })))
 }
 
@@ -310,7 +331,7 @@ pub(crate) fn cameras(app: &App, caller: &Caller, names: &[String]) -> ApiResult
     let known: Vec<CameraId> = all_cameras(&app.handle);
     let find = |name: &String| {
         let id = CameraId::new(name).ok().filter(|id| known.contains(id) && caller.may_see(id));
-        id.ok_or_else(|| ApiError::no_camera(name, &caller.known(&app.handle)))
+        id.ok_or_else(|| ApiError::no_camera(name, Some(&caller.known(&app.handle))))
     };
     names.iter().map(find).collect()
 }
@@ -325,19 +346,12 @@ pub(crate) fn cameras(app: &App, caller: &Caller, names: &[String]) -> ApiResult
         (status = 404, description = "No such token", body = ErrorBody),
     )
 )]
-pub(crate) async fn remove_token(
-    State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
-    Path(id): Path<i64>,
-) -> ApiResult<StatusCode> {
-    let accounts = accounts(&app)?;
-    in_session(&caller)?;
-    if !accounts.store.remove_user_token(caller.user, id).await? {
+pub(crate) async fn remove_token(deed: Deed, Path(id): Path<i64>) -> ApiResult<StatusCode> {
+    in_session(&deed.caller)?;
+    if !deed.accounts.store.remove_user_token(deed.caller.user, id).await? {
         return Err(ApiError::not_found("you have no such token", "see /api/v1/me/tokens"));
     }
-    let address = asker.address();
-    accounts.audit.note(&caller.name, "token_removed", &id.to_string(), Some(address));
+    deed.note("token_removed", &id.to_string());
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -365,6 +379,9 @@ pub(crate) async fn stream_token(
     let seconds = within("seconds", seconds, 1, MOST_STREAM_SECONDS)?;
     let accounts = accounts(&app)?;
     let lasting = Duration::from_secs(seconds);
-    let (token, until) = accounts.stream_token(&caller, camera.id, lasting);
+    let made = accounts.stream_token(&caller, camera.id, lasting);
+    let (token, until) = made.ok_or_else(|| {
+        ApiError::denied("this takes a session or a token", "log in, or send a token")
+    })?;
     Ok(Json(StreamTokenDto { token, expires_ms: until.as_millis() }))
 }

@@ -7,7 +7,7 @@ use omma_engine::config::Remark;
 use crate::dto::{
     ConfigDto, ConfigQuestionDto, ConfigRemarkDto, ConfigValueDto, ConfigVerdictDto, ErrorBody,
 };
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, message_and_hint};
 use crate::params::JsonBody;
 use crate::port;
 use crate::server::App;
@@ -65,11 +65,7 @@ pub(crate) async fn check(
 }
 
 fn remark(remark: Remark) -> ConfigRemarkDto {
-    // What to do about it comes last.
-    let (message, hint) = match remark.message.split_once("; ") {
-        Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-        None => (remark.message, None),
-    };
+    let (message, hint) = message_and_hint(&remark.message);
     let (line, column) = remark.place.unzip();
     ConfigRemarkDto { line, column, key: remark.key, message, hint }
 }

@@ -9,7 +9,7 @@ use omma_types::ErrorKind;
 
 use crate::accounts::Caller;
 use crate::dto::{DeviceDto, DevicesDto, DiscoverParams, ErrorBody};
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, message_and_hint};
 use crate::params::Params;
 use crate::server::App;
 
@@ -41,8 +41,8 @@ pub(crate) async fn discover(
     let network = asked.network.as_deref().map(str::parse::<Network>).transpose();
     let search = network.and_then(|network| Search::new(Duration::from_secs_f64(seconds), network));
     let search = search.map_err(|text| {
-        let (message, hint) = text.split_once("; ").unwrap_or((&text, "leave `network` out"));
-        ApiError::invalid(message, hint)
+        let (message, hint) = message_and_hint(&text);
+        ApiError::invalid(message, hint.unwrap_or_else(|| "leave `network` out".to_owned()))
     })?;
     let Ok(_alone) = app.search.try_acquire() else {
         let hint = "try again when that is done";

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::Response;
 use omma_engine::Handle;
 use omma_store::{EventPage, EventQuery, MAX_PAGE, Order, StoredEvent};
@@ -146,24 +147,37 @@ async fn with_links(handle: &Handle, events: Vec<StoredEvent>) -> ApiResult<Vec<
 )]
 pub(crate) async fn get(
     State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
+    KnownEvent(stored): KnownEvent,
 ) -> ApiResult<Json<EventDto>> {
-    let mut linked = with_links(&app.handle, vec![known(&app, &caller, &id).await?]).await?;
+    let mut linked = with_links(&app.handle, vec![stored]).await?;
     linked.pop().map(Json).ok_or_else(|| ApiError::internal("an event was lost on its way"))
 }
 
 /// The event that the path names, if the caller may see its camera.
-pub(crate) async fn known(app: &App, caller: &Caller, id: &str) -> ApiResult<StoredEvent> {
-    let id: EventId = id.parse().map_err(|_not_an_id| {
-        ApiError::invalid("not an event's id", "an id has 26 letters and digits (a ULID)")
-    })?;
-    let none = || {
-        let hint = "it was never there, or is old and was forgotten";
-        ApiError::not_found(format!("there is no event {id}"), hint)
-    };
-    let found = app.handle.store().event(id).await?;
-    found.filter(|stored| caller.may_see(&stored.event.camera)).ok_or_else(none)
+pub(crate) struct KnownEvent(pub(crate) StoredEvent);
+
+impl FromRequestParts<App> for KnownEvent {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let Path(id) = Path::<String>::from_request_parts(parts, app)
+            .await
+            .map_err(|rejection| ApiError::invalid(rejection.body_text(), AN_ID))?;
+        let (id, caller) = (event_id(&id)?, Caller::from_request_parts(parts, app).await?);
+        let none = || {
+            let hint = "it was never there, or is old and was forgotten";
+            ApiError::not_found(format!("there is no event {id}"), hint)
+        };
+        let found = app.handle.store().event(id).await?;
+        found.filter(|stored| caller.may_see(&stored.event.camera)).map(Self).ok_or_else(none)
+    }
+}
+
+const AN_ID: &str = "an id has 26 letters and digits (a ULID)";
+
+/// An event's id.
+pub(crate) fn event_id(text: &str) -> ApiResult<EventId> {
+    text.parse().map_err(|_not_an_id| ApiError::invalid("not an event's id", AN_ID))
 }
 
 /// How footage is wanted.
@@ -198,12 +212,11 @@ pub(crate) struct ClipParams {
 )]
 pub(crate) async fn clip(
     State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
+    KnownEvent(stored): KnownEvent,
     Params(params): Params<ClipParams>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let event = known(&app, &caller, &id).await?.event;
+    let event = stored.event;
     let config = app.handle.config().await;
     let record = config.camera(&event.camera).and_then(|camera| camera.record.clone());
     let (before, after) = record.map_or((BEFORE, AFTER), |record| (record.before, record.after));
@@ -229,10 +242,9 @@ pub(crate) async fn clip(
 )]
 pub(crate) async fn snapshot(
     State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
+    KnownEvent(stored): KnownEvent,
 ) -> ApiResult<Response> {
-    let event = known(&app, &caller, &id).await?.event;
+    let event = stored.event;
     match app.handle.event_snapshot(&event).await? {
         Some(bytes) => Ok(footage::picture(bytes, None)),
         None => Err(ApiError::not_found(

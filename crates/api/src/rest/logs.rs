@@ -52,18 +52,18 @@ pub(crate) async fn list(
         limit,
     };
     let (entries, dropped) = app.journal.read(&filter);
-    Ok(Json(LogsDto { entries: entries.into_iter().map(entry).collect(), dropped }))
+    Ok(Json(LogsDto { entries: entries.iter().map(|kept| entry(kept)).collect(), dropped }))
 }
 
-fn entry(entry: Entry) -> LogEntryDto {
+fn entry(entry: &Entry) -> LogEntryDto {
     let level = LEVELS.iter().find(|(_, level)| *level == entry.level).map_or("info", |l| l.0);
     LogEntryDto {
         seq: entry.seq,
         time_ms: entry.at.as_millis(),
         time: entry.at.to_string(),
         level,
-        part: entry.part,
-        message: entry.message,
-        fields: entry.fields,
+        part: entry.part.clone(),
+        message: entry.message.clone(),
+        fields: entry.fields.clone(),
     }
 }

@@ -11,7 +11,7 @@ use omma_types::ErrorKind;
 
 use crate::accounts::Caller;
 use crate::dto::{BenchDto, BenchQuestionDto, ErrorBody, ModelDto, ModelsDto};
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, message_and_hint};
 use crate::server::App;
 
 /// Seconds that are measured unless something else is said.
@@ -140,8 +140,8 @@ fn model(status: ModelStatus, caller: &Caller) -> ModelDto {
 impl From<CatalogError> for ApiError {
     fn from(error: CatalogError) -> Self {
         let text = error.to_string();
-        // What to do about it comes last in the engine's words.
-        let (message, hint) = text.rsplit_once("; ").unwrap_or((&text, "see `omma models list`"));
+        let (message, hint) = message_and_hint(&text);
+        let hint = hint.unwrap_or_else(|| "see `omma models list`".to_owned());
         match (&error, error.kind()) {
             (CatalogError::Infer(_), ErrorKind::Internal) => Self::internal(text),
             (CatalogError::Infer(_), ErrorKind::NotFound) | (CatalogError::Unknown { .. }, _) => {

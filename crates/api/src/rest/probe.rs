@@ -15,7 +15,7 @@ use super::setup::no_stars;
 use crate::dto::{
     ErrorBody, ErrorDetail, FindingDto, ProbeDto, ProbeQuestionDto, ProbedAudioDto, ProbedVideoDto,
 };
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, message_and_hint};
 use crate::params::JsonBody;
 use crate::server::App;
 
@@ -153,12 +153,7 @@ fn video(survey: &Survey) -> ProbedVideoDto {
     }
 }
 
-/// What to do about it comes last in the survey's words.
 fn finding(level: &'static str, advice: &str) -> FindingDto {
-    match advice.rsplit_once("; ") {
-        Some((message, hint)) => {
-            FindingDto { level, message: message.to_owned(), hint: Some(hint.to_owned()) }
-        }
-        None => FindingDto { level, message: advice.to_owned(), hint: None },
-    }
+    let (message, hint) = message_and_hint(advice);
+    FindingDto { level, message, hint }
 }

@@ -45,10 +45,10 @@ impl FromRequestParts<App> for Recorded {
         let caller = Caller::from_request_parts(parts, app).await?;
         let known = caller.known(&app.handle);
         let id = CameraId::new(name).ok().filter(|id| caller.may_see(id));
-        let Some(id) = id else { return Err(ApiError::no_camera(name, &known)) };
+        let Some(id) = id else { return Err(ApiError::no_camera(name, Some(&known))) };
         let is_known =
             known.contains(&id) || app.handle.recordings().cameras().await?.contains(&id);
-        if is_known { Ok(Self(id)) } else { Err(ApiError::no_camera(name, &known)) }
+        if is_known { Ok(Self(id)) } else { Err(ApiError::no_camera(name, Some(&known))) }
     }
 }
 

@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use omma_store::{MAX_PAGE, MAX_REVIEWS, NewReview, Reviewing};
-use omma_types::{CameraId, Clock as _, Direction, EventId, SystemClock};
+use omma_types::{CameraId, Clock as _, SystemClock};
 
-use super::events::known;
+use super::events::{KnownEvent, event_id};
 use crate::accounts::Caller;
 use crate::dto::{
     ErrorBody, NewReviewDto, ReviewDto, ReviewedDto, ReviewedEventsDto, ReviewedEventsQuestionDto,
@@ -42,14 +42,12 @@ const MOST_MISSED: u32 = 1_000_000;
 )]
 pub(crate) async fn put(
     State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
+    KnownEvent(stored): KnownEvent,
     JsonBody(question): JsonBody<ReviewedQuestionDto>,
 ) -> ApiResult<Json<ReviewedDto>> {
-    let event = known(&app, &caller, &id).await?.event;
     let ReviewedQuestionDto { reviewed } = question;
     let now = SystemClock.wall();
-    app.handle.store().set_reviewed(&[event.id], &[], reviewed, now).await?;
+    app.handle.store().set_reviewed(&[stored.event.id], &[], reviewed, now).await?;
     Ok(Json(ReviewedDto { reviewed }))
 }
 
@@ -74,12 +72,7 @@ pub(crate) async fn put_many(
         let message = format!("{} events at once are too many", ids.len());
         return Err(ApiError::invalid(message, format!("send at most {MAX_PAGE}")));
     }
-    let read = |id: &String| {
-        let not_an_id =
-            |_| ApiError::invalid("not an event's id", "an id has 26 letters and digits (a ULID)");
-        id.parse::<EventId>().map_err(not_an_id)
-    };
-    let ids = ids.iter().map(read).collect::<ApiResult<Vec<_>>>()?;
+    let ids = ids.iter().map(|id| event_id(id)).collect::<ApiResult<Vec<_>>>()?;
     let events = match caller.among(Vec::new()) {
         Some(cameras) => {
             let (store, now) = (app.handle.store(), SystemClock.wall());
@@ -120,10 +113,7 @@ pub(crate) async fn add(
             let hint = "leave `direction` away: only crossings of lines have one";
             return Err(ApiError::invalid(format!("`{kind}` has no direction"), hint));
         }
-        Some(word) => Some(match params::word("direction", word, &["forward", "backward"])? {
-            "forward" => Direction::Forward,
-            _ => Direction::Backward,
-        }),
+        Some(word) => Some(params::direction(word)?),
     };
     let (from, to) = (params::time("from", &new.from)?, params::time("to", &new.to)?);
     let now = SystemClock.wall();
@@ -158,7 +148,7 @@ pub(crate) async fn add(
 async fn check_rule(app: &App, camera: &CameraId, rule: &str) -> ApiResult<()> {
     let config = app.handle.config().await;
     let Some(configured) = config.camera(camera) else {
-        return Err(ApiError::no_camera(camera.as_str(), &params::all_cameras(&app.handle)));
+        return Err(ApiError::no_camera(camera.as_str(), None));
     };
     let lines = configured.lines.iter().map(|line| line.name().to_owned());
     let zones = configured.zones.iter().map(|zone| zone.name().to_owned());

@@ -6,6 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use omma_engine::EngineError;
+use omma_engine::config::CameraConfig;
 use omma_store::Role;
 use omma_types::{CameraId, ErrorKind};
 use serde_json::{Map, Value};
@@ -66,10 +68,11 @@ pub(crate) async fn settings(
     caller: Caller,
     Name(id): Name,
 ) -> ApiResult<Response> {
-    let Some(settings) = app.handle.camera_settings(&id).await else {
-        return Err(ApiError::no_camera(id.as_str(), &caller.known(&app.handle)));
+    let Some(camera) = app.handle.camera_config(&id).await else {
+        return Err(ApiError::no_camera(id.as_str(), Some(&caller.known(&app.handle))));
     };
-    Ok((etag::header(&settings), Json(settings)).into_response())
+    let tag = app.tags.of_camera(&camera);
+    Ok((etag::header(&tag), Json(camera.to_json(true))).into_response())
 }
 
 /// Give a camera other settings, or add it
@@ -98,21 +101,39 @@ pub(crate) async fn put(
     wanted: IfMatch,
     JsonBody(settings): JsonBody<Map<String, Value>>,
 ) -> ApiResult<Response> {
-    let before = app.handle.camera_settings(&id).await;
-    if caller.role < Role::Admin {
-        only_operators_settings(&settings, before.as_ref())?;
-    }
-    no_stars(&settings, before.as_ref())?;
-    let settings = Value::Object(settings).to_string();
-    app.handle.put_camera_if(&id, &settings, |now| wanted.is_met(now)).await?;
+    let text = Value::Object(settings.clone()).to_string();
+    let mut is_new = false;
+    let put = app.handle.put_camera_if(&id, &text, |before| {
+        unchanged(&app, &wanted, &id, before)?;
+        is_new = before.is_none();
+        let before = before.map(|before| before.to_json(true));
+        if caller.role < Role::Admin {
+            only_operators_settings(&settings, before.as_ref())?;
+        }
+        no_stars(&settings, before.as_ref())
+    });
+    // For the next change from the same page.
+    let tag = etag::header(&app.tags.of_camera(&put.await?));
     let camera = Json(running(&app, &id)?);
-    // What holds now, for the next change from the same page.
-    let now = app.handle.camera_settings(&id).await;
-    let tag = now.as_ref().map(etag::header);
-    Ok(match before {
-        Some(_) => (tag, camera).into_response(),
-        None => (StatusCode::CREATED, place(&id), tag, camera).into_response(),
+    Ok(if is_new {
+        (StatusCode::CREATED, place(&id), tag, camera).into_response()
+    } else {
+        (tag, camera).into_response()
     })
+}
+
+/// Whether a camera's settings are the ones that the asker has seen.
+fn unchanged(
+    app: &App,
+    wanted: &IfMatch,
+    id: &CameraId,
+    now: Option<&CameraConfig>,
+) -> ApiResult<()> {
+    let tag = now.map(|now| app.tags.of_camera(now));
+    if wanted.is_met(tag.as_deref()) {
+        return Ok(());
+    }
+    Err(EngineError::Changed { name: id.to_string() }.into())
 }
 
 /// Take back what was changed of a camera
@@ -159,7 +180,7 @@ pub(crate) async fn remove(
     Name(id): Name,
     wanted: IfMatch,
 ) -> ApiResult<StatusCode> {
-    app.handle.remove_camera_if(&id, |now| wanted.is_met(now)).await?;
+    app.handle.remove_camera_if(&id, |now| unchanged(&app, &wanted, &id, now)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

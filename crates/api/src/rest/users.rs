@@ -1,18 +1,22 @@
 //! `/api/v1/users` and `/api/v1/audit`: for administrators.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use omma_store::{AuditQuery, MAX_PAGE, Role, User, UserChange, UserSettings};
-use omma_types::{CameraId, Clock as _, SystemClock};
+use omma_store::{AuditQuery, MAX_PAGE, Role, User, UserChange, UserSettings, UserToken};
+use omma_types::{CameraId, Clock as _, ErrorKind, SystemClock};
+use serde_json::json;
 
-use super::accounts::{Asker, accounts};
-use crate::accounts::{Accounts, Caller, checked_name};
+use super::accounts::{Deed, accounts};
+use crate::accounts::{Accounts, checked_name};
 use crate::dto::{
     AuditEntryDto, AuditPageDto, AuditParams, ErrorBody, NewUserDto, UserChangeDto, UserDto,
     UsersDto,
 };
 use crate::error::{ApiError, ApiResult};
+use crate::etag::IfMatch;
 use crate::params::{JsonBody, Params, within};
 use crate::server::App;
 
@@ -54,12 +58,28 @@ fn done(change: UserChange) -> ApiResult<()> {
             "nobody could manage anything any more",
             "make somebody else an administrator first",
         )),
+        UserChange::Unexpected => Err(ApiError::conflict(
+            "the user was changed meanwhile",
+            "read `/api/v1/users` again, and change what stands there",
+        )
+        .with_kind(ErrorKind::Conflict)
+        .with_status(StatusCode::PRECONDITION_FAILED)),
     }
 }
 
-async fn described(accounts: &Accounts, user: User) -> ApiResult<UserDto> {
-    let tokens = accounts.store.user_tokens(user.id).await?;
-    Ok(UserDto::new(user, tokens))
+/// The tag of what a change sets.
+fn tag(app: &App, user: &User) -> String {
+    let cameras = user.cameras.as_ref();
+    let cameras = cameras.map(|list| list.iter().map(CameraId::as_str).collect::<Vec<_>>());
+    app.tags.of(&json!([user.id, user.role.as_str(), cameras, user.disabled]))
+}
+
+/// The user as administrators see it.
+async fn described(app: &App, name: &str) -> ApiResult<UserDto> {
+    let accounts = accounts(app)?;
+    let user = find(accounts, name).await?;
+    let (tokens, tag) = (accounts.store.user_tokens(user.id).await?, tag(app, &user));
+    Ok(UserDto::new(user, tokens, tag))
 }
 
 async fn find(accounts: &Accounts, name: &str) -> ApiResult<User> {
@@ -76,12 +96,16 @@ async fn find(accounts: &Accounts, name: &str) -> ApiResult<User> {
     )
 )]
 pub(crate) async fn list(State(app): State<App>) -> ApiResult<Json<UsersDto>> {
-    let accounts = accounts(&app)?;
-    let mut users = Vec::new();
-    for user in accounts.store.users().await? {
-        users.push(described(accounts, user).await?);
+    let store = &accounts(&app)?.store;
+    let mut tokens = HashMap::<i64, Vec<UserToken>>::new();
+    for (user, token) in store.all_user_tokens().await? {
+        tokens.entry(user).or_default().push(token);
     }
-    Ok(Json(UsersDto { users }))
+    let describe = |user: User| {
+        let (own, tag) = (tokens.remove(&user.id).unwrap_or_default(), tag(&app, &user));
+        UserDto::new(user, own, tag)
+    };
+    Ok(Json(UsersDto { users: store.users().await?.into_iter().map(describe).collect() }))
 }
 
 /// Add a user
@@ -97,11 +121,10 @@ pub(crate) async fn list(State(app): State<App>) -> ApiResult<Json<UsersDto>> {
 )]
 pub(crate) async fn add(
     State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     JsonBody(new): JsonBody<NewUserDto>,
 ) -> ApiResult<(StatusCode, Json<UserDto>)> {
-    let accounts = accounts(&app)?;
+    let accounts = &deed.accounts;
     let name = checked_name(&new.name)?;
     let settings = settings(&new.role, new.cameras, false)?;
     let hash = accounts.passwords.hash(&name, new.password).await?;
@@ -110,8 +133,8 @@ pub(crate) async fn add(
         let message = "there is a user of this name";
         return Err(ApiError::conflict(message, "take another name, or change that user"));
     }
-    accounts.audit.note(&caller.name, "user_added", &name, Some(asker.address()));
-    Ok((StatusCode::CREATED, Json(described(accounts, find(accounts, &name).await?).await?)))
+    deed.note("user_added", &name);
+    Ok((StatusCode::CREATED, Json(described(&app, &name).await?)))
 }
 
 /// Change a user
@@ -119,35 +142,39 @@ pub(crate) async fn add(
 /// Another role and other cameras hold from the next request on.
 #[utoipa::path(
     put, path = "/api/v1/users/{name}", operation_id = "put_user", tag = "accounts",
-    params(("name" = String, Path, description = "The user's name")),
+    params(
+        ("name" = String, Path, description = "The user's name"),
+        ("if-match" = Option<String>, Header, description = "The user's `etag` as it was seen: \
+            where another one holds meanwhile, nothing is changed"),
+    ),
     request_body = UserChangeDto,
     responses(
         (status = 200, description = "Changed", body = UserDto),
         (status = 400, description = "A field can't be used", body = ErrorBody),
         (status = 404, description = "No such user", body = ErrorBody),
         (status = 409, description = "It is the last administrator", body = ErrorBody),
+        (status = 412, description = "The user was changed meanwhile", body = ErrorBody),
     )
 )]
 pub(crate) async fn put(
     State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     Path(name): Path<String>,
+    wanted: IfMatch,
     JsonBody(change): JsonBody<UserChangeDto>,
 ) -> ApiResult<Json<UserDto>> {
-    let accounts = accounts(&app)?;
+    let accounts = &deed.accounts;
     let settings = settings(&change.role, change.cameras, change.disabled)?;
     let user = find(accounts, &name).await?;
     let hash = match change.password {
         Some(password) => Some(accounts.passwords.hash(&user.name, password).await?),
         None => None,
     };
-    done(accounts.store.change_user(&name, &settings).await?)?;
-    if let Some(hash) = hash {
-        accounts.store.set_password(user.id, &hash, None).await?;
-    }
-    accounts.audit.note(&caller.name, "user_changed", &user.name, Some(asker.address()));
-    Ok(Json(described(accounts, find(accounts, &name).await?).await?))
+    let expected = |now: &User| wanted.is_met(Some(&tag(&app, now)));
+    let change = accounts.store.change_user(&name, &settings, hash.as_deref(), expected);
+    done(change.await?)?;
+    deed.note("user_changed", &user.name);
+    Ok(Json(described(&app, &name).await?))
 }
 
 /// Remove a user
@@ -162,15 +189,9 @@ pub(crate) async fn put(
         (status = 409, description = "It is the last administrator", body = ErrorBody),
     )
 )]
-pub(crate) async fn remove(
-    State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
-    Path(name): Path<String>,
-) -> ApiResult<StatusCode> {
-    let accounts = accounts(&app)?;
-    done(accounts.store.remove_user(&name).await?)?;
-    accounts.audit.note(&caller.name, "user_removed", &name, Some(asker.address()));
+pub(crate) async fn remove(deed: Deed, Path(name): Path<String>) -> ApiResult<StatusCode> {
+    done(deed.accounts.store.remove_user(&name).await?)?;
+    deed.note("user_removed", &name);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -188,18 +209,14 @@ pub(crate) async fn remove(
     )
 )]
 pub(crate) async fn remove_token(
-    State(app): State<App>,
-    caller: Caller,
-    asker: Asker,
+    deed: Deed,
     Path((name, id)): Path<(String, i64)>,
 ) -> ApiResult<StatusCode> {
-    let accounts = accounts(&app)?;
-    let user = find(accounts, &name).await?;
-    if !accounts.store.remove_user_token(user.id, id).await? {
+    let user = find(&deed.accounts, &name).await?;
+    if !deed.accounts.store.remove_user_token(user.id, id).await? {
         return Err(ApiError::not_found("the user has no such token", "see /api/v1/users"));
     }
-    let target = format!("{} {id}", user.name);
-    accounts.audit.note(&caller.name, "token_removed", &target, Some(asker.address()));
+    deed.note("token_removed", &format!("{} {id}", user.name));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,12 +1,11 @@
 //! What people say of events, and how far counts can be trusted by that.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use omma_store::Verdict;
 use omma_types::{Clock as _, SystemClock};
 
-use super::events::known;
-use crate::accounts::Caller;
+use super::events::KnownEvent;
 use crate::dto::{ErrorBody, PrecisionDto, PrecisionsDto, VerdictDto, VerdictQuestionDto};
 use crate::error::{ApiError, ApiResult};
 use crate::params::{self, JsonBody, Name};
@@ -28,8 +27,7 @@ use crate::server::App;
 )]
 pub(crate) async fn put(
     State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
+    KnownEvent(stored): KnownEvent,
     JsonBody(question): JsonBody<VerdictQuestionDto>,
 ) -> ApiResult<Json<VerdictDto>> {
     let verdict = match params::word("verdict", &question.verdict, &["right", "wrong", "none"])? {
@@ -37,8 +35,7 @@ pub(crate) async fn put(
         "wrong" => Some(Verdict::Wrong),
         _ => None,
     };
-    let event = known(&app, &caller, &id).await?.event;
-    if !app.handle.store().set_verdict(event.id, verdict, SystemClock.wall()).await? {
+    if !app.handle.store().set_verdict(stored.event.id, verdict, SystemClock.wall()).await? {
         let hint = "only events of lines and zones can be right or wrong";
         return Err(ApiError::invalid("this event is of the camera itself", hint));
     }
@@ -57,11 +54,9 @@ pub(crate) async fn put(
 )]
 pub(crate) async fn get(
     State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
+    KnownEvent(stored): KnownEvent,
 ) -> ApiResult<Json<VerdictDto>> {
-    let event = known(&app, &caller, &id).await?.event;
-    let verdict = app.handle.store().verdict(event.id).await?;
+    let verdict = app.handle.store().verdict(stored.event.id).await?;
     Ok(Json(VerdictDto { verdict: verdict.map(Verdict::as_str) }))
 }
 

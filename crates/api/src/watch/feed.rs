@@ -1,19 +1,14 @@
 //! A camera's packets for one viewer, across restarts of the camera, and never late.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use omma_engine::{Handle, PacketFeed, Parcel, Preroll, ViewerDrop, ViewerMetrics};
 use omma_media::Packet;
 use omma_types::CameraId;
 
+use super::away::Away;
 use super::fresh::Freshness;
 use crate::error::ApiResult;
-
-/// Stopping and starting a camera takes less, unless it is gone for good.
-const COMES_BACK_WITHIN: Duration = Duration::from_secs(10);
-
-/// How often a camera that went is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What one viewer gets of a camera.
 pub(super) struct ViewerFeed {
@@ -25,6 +20,7 @@ pub(super) struct ViewerFeed {
     missed: u64,
     /// Comes after the word of what was missed.
     held: Option<Packet>,
+    away: Away,
     metrics: ViewerMetrics,
 }
 
@@ -38,11 +34,17 @@ impl ViewerFeed {
         let fresh = Freshness::new(Instant::now());
         let packets = handle.packets(camera, Preroll::Group)?;
         let (handle, camera) = (handle.clone(), camera.clone());
-        Ok(Self { handle, camera, packets, fresh, missed: 0, held: None, metrics })
+        let away = Away::default();
+        Ok(Self { handle, camera, packets, fresh, missed: 0, held: None, away, metrics })
+    }
+
+    /// Whether the camera is away, and may come back.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.is_so()
     }
 
     /// The next parcel; none when the camera is gone for good. Losing the future loses no
-    /// parcel.
+    /// parcel, and no time that was waited for the camera.
     pub(super) async fn next(&mut self) -> Option<Parcel> {
         loop {
             if let Some(packet) = self.held.take() {
@@ -75,14 +77,13 @@ impl ViewerFeed {
 
     /// A camera whose configuration changed goes and comes back under the same name.
     async fn come_back(&mut self) -> Option<()> {
-        for _ in 0..COMES_BACK_WITHIN.as_millis() / LOOK_EVERY.as_millis() {
-            tokio::time::sleep(LOOK_EVERY).await;
+        let (handle, camera) = (&self.handle, &self.camera);
+        let again = || {
             let fresh = Freshness::new(Instant::now());
-            if let Ok(packets) = self.handle.packets(&self.camera, Preroll::Group) {
-                (self.packets, self.fresh, self.missed) = (packets, fresh, 0);
-                return Some(());
-            }
-        }
-        None
+            Some((handle.packets(camera, Preroll::Group).ok()?, fresh))
+        };
+        (self.packets, self.fresh) = self.away.come_back(again).await?;
+        self.missed = 0;
+        Some(())
     }
 }

@@ -5,6 +5,7 @@
 //! All viewers of a camera share its packets; each has a bounded queue of its own, and one
 //! that is slow misses whole groups of pictures instead of falling behind the clock.
 
+pub(crate) mod away;
 mod feed;
 mod film;
 mod fresh;

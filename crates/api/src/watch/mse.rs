@@ -1,15 +1,12 @@
 //! `/api/v1/cameras/{name}/mse`: fragmented MP4 over a WebSocket, for a browser's Media Source.
 
 use std::pin::pin;
-use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocketUpgrade, close_code};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::Response;
 use omma_engine::{Parcel, ViewerDrop, ViewerRefusal};
 use omma_media::MediaError;
-use serde::Serialize;
-use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Seat;
 use super::feed::ViewerFeed;
@@ -19,16 +16,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::guard::check_origin;
 use crate::leave::Leave;
 use crate::params::Camera;
-use crate::server::{App, Ending};
-
-/// How often a viewer is asked whether he is there. Also keeps proxies from closing.
-const PING_EVERY: Duration = Duration::from_secs(20);
-
-/// A viewer who takes no data for this long is gone.
-const STALLED_AFTER: Duration = Duration::from_secs(10);
-
-/// Viewers have nothing to say but answers to pings.
-const MAX_CLIENT_MESSAGE_BYTES: usize = 4096;
+use crate::server::App;
+use crate::talk::{Talk, as_text, close};
 
 /// Live video for a Media Source
 ///
@@ -68,17 +57,15 @@ pub(crate) async fn open(
         })?;
     let seat = app.films.sit()?;
     let feed = ViewerFeed::new(&app.handle, &camera.id, seat.metrics.clone())?;
-    let upgrade = upgrade.max_message_size(MAX_CLIENT_MESSAGE_BYTES);
-    Ok(upgrade.on_upgrade(async move |socket| {
-        Projector { socket, seat, ending: app.ending }.show(feed, leave).await;
+    Ok(Talk::bounded(upgrade).on_upgrade(async move |socket| {
+        Projector { talk: Talk::new(socket, app.ending), seat }.show(feed, leave).await;
     }))
 }
 
 /// One viewer's connection.
 struct Projector {
-    socket: WebSocket,
+    talk: Talk,
     seat: Seat,
-    ending: Ending,
 }
 
 impl Projector {
@@ -87,33 +74,17 @@ impl Projector {
     async fn show(mut self, mut feed: ViewerFeed, leave: Leave) {
         let mut films = Films::default();
         let mut over = pin!(leave.over());
-        let mut ping = interval(PING_EVERY);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ping.reset(); // the first tick would come at once
-        let mut answered = true;
         loop {
             let messages = tokio::select! {
-                heard = self.socket.recv() => match heard {
-                    // Pings are answered by the library; whatever a viewer says, he is there.
-                    Some(Ok(_)) => {
-                        answered = true;
-                        continue;
-                    }
-                    Some(Err(_)) | None => return,
+                message = self.talk.listen() => match message {
+                    Some(message) => vec![message],
+                    None => return,
                 },
                 parcel = feed.next() => match parcel {
                     Some(parcel) => self.messages(&mut films, &parcel),
                     None => vec![close(close_code::NORMAL, "the camera is gone")],
                 },
-                _ = ping.tick() => {
-                    if !answered {
-                        return;
-                    }
-                    answered = false;
-                    vec![Message::Ping(bytes::Bytes::new())]
-                }
                 () = &mut over => vec![close(close_code::POLICY, "you may no longer see this")],
-                () = self.ending.wait() => vec![close(close_code::AWAY, "the server stops")],
             };
             for message in messages {
                 if !self.send(message).await {
@@ -142,15 +113,10 @@ impl Projector {
 
     /// Whether there is somebody to go on for.
     async fn send(&mut self, message: Message) -> bool {
-        let is_last = matches!(message, Message::Close(_));
         let bytes = if let Message::Binary(part) = &message { part.len() } else { 0 };
-        let sent = tokio::select! {
-            biased;
-            sent = timeout(STALLED_AFTER, self.socket.send(message)) => sent,
-            () = self.ending.wait() => return false,
-        };
+        let goes_on = self.talk.send(message).await;
         self.seat.metrics.sent(bytes);
-        !is_last && matches!(sent, Ok(Ok(())))
+        goes_on
     }
 }
 
@@ -167,18 +133,4 @@ fn refusal(error: &MediaError) -> Vec<Message> {
         ErrorDetail { kind: error.kind().as_str(), message: error.to_string(), hint: None };
     let body = ErrorBody { error: detail };
     vec![as_text(&body), close(close_code::UNSUPPORTED, "no video; the last message says why")]
-}
-
-fn close(code: u16, reason: &'static str) -> Message {
-    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
-}
-
-fn as_text(value: &impl Serialize) -> Message {
-    match serde_json::to_string(value) {
-        Ok(text) => Message::text(text),
-        Err(error) => {
-            tracing::error!(%error, "a message can't be written as JSON");
-            Message::Ping(bytes::Bytes::new())
-        }
-    }
 }

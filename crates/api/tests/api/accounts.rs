@@ -34,13 +34,50 @@ impl<'a> Browser<'a> {
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
-        let headers = [
+        self.send_with(method, path, body, &[]).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        more: &[(&str, &str)],
+    ) -> Answer {
+        let own = [
             ("cookie", self.cookie.as_str()),
             ("x-omma-csrf", self.csrf.as_str()),
             ("content-type", "application/json"),
         ];
+        let headers = [own.as_slice(), more].concat();
         send(self.server.address, method, path, &headers, &body.to_string()).await
     }
+
+    /// Posts what is no JSON.
+    pub(crate) async fn send_text(&self, path: &str, body: &str, more: &[(&str, &str)]) -> Answer {
+        let own = [("cookie", self.cookie.as_str()), ("x-omma-csrf", self.csrf.as_str())];
+        send(self.server.address, "POST", path, &[own.as_slice(), more].concat(), body).await
+    }
+
+    /// A token for a program, as it is sent; and its number.
+    pub(crate) async fn token(&self, wish: &Value) -> (String, i64) {
+        let made = self.send("POST", "/api/v1/me/tokens", wish).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let made = made.json();
+        let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+        (bearer, made["id"].as_i64().unwrap())
+    }
+
+    /// Where a picture of `street` is had with a new token for its stream.
+    async fn picture(&self) -> String {
+        let path = "/api/v1/cameras/street/stream-token";
+        picture_with(&self.send("POST", path, &json!({})).await)
+    }
+}
+
+fn picture_with(made: &Answer) -> String {
+    assert_eq!(made.status, 200, "{}", made.text());
+    format!("/cameras/street/snapshot.jpg?token={}", made.json()["token"].as_str().unwrap())
 }
 
 pub(crate) async fn log_in(server: &Server, name: &str, password: &str) -> Answer {
@@ -174,6 +211,37 @@ async fn guessing_is_slowed_down_and_written_down() {
     server.stop().await;
 }
 
+/// For whom a route is that is about no camera in particular.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// For everybody who is somebody.
+    Viewers,
+    /// For operators, and what is about all cameras.
+    Operators,
+    Administrators,
+}
+
+const OPERATORS: [Whose; 2] = [Whose::Viewers, Whose::Operators];
+
+/// Said here a second time: who moves a route from one to the other is to notice.
+fn whose(method: &str, path: &str) -> Whose {
+    match (method, path.trim_start_matches("/api/v1")) {
+        (_, "/audit" | "/probe" | "/discover" | "/logs" | "/config" | "/config/check") => {
+            Whose::Administrators
+        }
+        ("POST", "/cameras" | "/models/{name}/pull" | "/models/{name}/bench") => {
+            Whose::Administrators
+        }
+        (_, path) if path.starts_with("/users") => Whose::Administrators,
+        (_, "/metrics" | "/nodes" | "/publications") => Whose::Operators,
+        (_, path) if path.starts_with("/sinks") || path.starts_with("/annotations") => {
+            Whose::Operators
+        }
+        ("POST" | "PUT", path) if path.starts_with("/events") => Whose::Operators,
+        _ => Whose::Viewers,
+    }
+}
+
 /// Every route of the description: nobody gets in without a credential, and a viewer of one
 /// camera gets nowhere that takes more.
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +265,6 @@ async fn every_route_asks_who_it_is_and_roles_refuse() {
             let answer = server.ask(&method, &place, &[]).await;
             assert_eq!(answer.status, 401, "{method} {place}");
             assert!(!answer.head.contains("basic"), "{}", answer.head);
-            let manages = path.starts_with("/api/v1/users") || path == "/api/v1/audit";
             if path.contains("cameras/{name}") {
                 // The viewer sees `street` alone: `gone` is as if it were not there.
                 let answer = viewer.send(&method, &place, &json!({})).await;
@@ -205,11 +272,16 @@ async fn every_route_asks_who_it_is_and_roles_refuse() {
                 let nowhere =
                     viewer.send(&method, &place.replace("gone", "none"), &json!({})).await;
                 assert_eq!(nowhere.text(), answer.text(), "{method} {place}");
-            } else if manages {
-                for user in [&viewer, &operator] {
-                    let answer = user.send(&method, &place, &json!({})).await;
-                    assert_eq!(answer.status, 403, "{method} {place}");
-                }
+                continue;
+            }
+            let who = whose(&method, path);
+            if (method.as_str(), path.as_str()) == ("POST", "/api/v1/logout") {
+                continue;
+            }
+            for (user, least) in [(&viewer, [Whose::Viewers].as_slice()), (&operator, &OPERATORS)] {
+                let status = user.send(&method, &place, &json!({})).await.status;
+                assert_ne!(status, 401, "{method} {place}");
+                assert_eq!(status != 403, least.contains(&who), "{method} {place}: {status}");
             }
         }
     }
@@ -219,9 +291,6 @@ async fn every_route_asks_who_it_is_and_roles_refuse() {
         ("PUT", "/api/v1/cameras/street"),
         ("GET", "/api/v1/cameras/street/settings"),
         ("DELETE", "/api/v1/cameras/street"),
-        ("POST", "/api/v1/cameras"),
-        ("GET", "/metrics"),
-        ("GET", "/api/v1/sinks"),
     ] {
         let answer = viewer.send(method, path, &json!({})).await;
         assert_eq!(answer.status, 403, "{method} {path} {}", answer.text());
@@ -230,8 +299,6 @@ async fn every_route_asks_who_it_is_and_roles_refuse() {
         ("POST", "/api/v1/cameras/street/pause", 200),
         ("POST", "/api/v1/cameras/street/resume", 200),
         ("DELETE", "/api/v1/cameras/street", 403),
-        ("POST", "/api/v1/cameras", 403),
-        ("GET", "/metrics", 200),
     ] {
         assert_eq!(operator.send(method, path, &json!({})).await.status, status, "{method} {path}");
     }
@@ -336,6 +403,154 @@ async fn tokens_of_users_and_of_streams_are_good_for_what_they_say() {
     assert_eq!(server.get(&path).await.status, 401);
     assert_eq!(log_in(&server, "vera", PASSWORD).await.status, 401);
     assert_eq!(admin.send("DELETE", "/api/v1/users/anna", &json!({})).await.status, 409);
+    server.stop().await;
+}
+
+/// Such a token could otherwise add a user who sees everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_some_cameras_is_no_administrators() {
+    let server = server().await;
+    let admin = anna(&server).await;
+    let limited = json!({ "name": "door", "scopes": ["admin"], "cameras": ["street"] });
+    let (limited, _id) = admin.token(&limited).await;
+    let (whole, _id) = admin.token(&json!({ "name": "all", "scopes": ["admin"] })).await;
+    let ask = async |token: &str, method: &str, path: &str, body: &Value| {
+        let headers = [("authorization", token), ("content-type", "application/json")];
+        send(server.address, method, path, &headers, &body.to_string()).await
+    };
+    let eve = json!({ "name": "eve", "password": PASSWORD, "role": "admin" });
+    let shown = admin.get("/api/v1/cameras/gone/settings").await.json()["url"].clone();
+    assert!(shown.to_string().contains("***"), "{shown}");
+    let probe = json!({ "source": shown, "camera": "gone", "seconds": 1 });
+    let check = json!({ "text": "version: 1" });
+    let settings = json!({ "url": "annotated:gone" });
+    for (method, path, body, allowed) in [
+        ("POST", "/api/v1/users", &eve, 201),
+        ("GET", "/api/v1/users", &Value::Null, 200),
+        ("GET", "/api/v1/logs", &Value::Null, 200),
+        ("GET", "/api/v1/config", &Value::Null, 200),
+        ("POST", "/api/v1/config/check", &check, 200),
+        ("GET", "/api/v1/audit", &Value::Null, 200),
+        ("POST", "/api/v1/probe", &probe, 200),
+        ("PUT", "/api/v1/cameras/street", &settings, 200),
+    ] {
+        let refused = ask(&limited, method, path, body).await;
+        assert_eq!(refused.status, 403, "{method} {path}: {}", refused.text());
+        let answer = ask(&whole, method, path, body).await;
+        assert_eq!(answer.status, allowed, "{method} {path}: {}", answer.text());
+    }
+    assert_eq!(ask(&limited, "POST", "/api/v1/cameras/street/pause", &json!({})).await.status, 200);
+    assert_eq!(ask(&limited, "GET", "/api/v1/cameras/gone", &Value::Null).await.status, 404);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_administrators_do_not_undo_each_others_changes() {
+    let server = server().await;
+    let admin = anna(&server).await;
+    add_others(&admin).await;
+    let seen = admin.get("/api/v1/users").await.json();
+    let vera = |users: &Value| {
+        let mut users = users["users"].as_array().unwrap().iter();
+        users.find(|user| user["name"] == "vera").unwrap().clone()
+    };
+    let seen = vera(&seen)["etag"].as_str().unwrap().to_owned();
+    let put = async |tag: &str, change: &Value| {
+        admin.send_with("PUT", "/api/v1/users/vera", change, &[("if-match", tag)]).await
+    };
+    // One keeps her out, the other has had the page open and gives her another role.
+    let out = json!({ "role": "viewer", "cameras": ["street"], "disabled": true });
+    let first = put(&seen, &out).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    let second = put(&seen, &json!({ "role": "operator" })).await;
+    assert_eq!((second.status, &second.json()["error"]["kind"]), (412, &json!("conflict")));
+    let now = vera(&admin.get("/api/v1/users").await.json());
+    assert_eq!((&now["disabled"], &now["role"]), (&json!(true), &json!("viewer")));
+    assert_eq!(now["etag"], first.json()["etag"], "the answer tells the next one");
+    let again = put(now["etag"].as_str().unwrap(), &json!({ "role": "operator" })).await;
+    assert_eq!(again.status, 200, "{}", again.text());
+    let whatever = admin.send("PUT", "/api/v1/users/vera", &out).await;
+    assert_eq!(whatever.status, 200, "nothing was asked for");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_a_stream_ends_with_what_it_was_made_with() {
+    const TOKENS: &str = "auth: { tokens: [{ name: wall, token: a-token-for-the-wall, scopes: \
+                          [read] }, { name: other, token: another-token-here, scopes: [read] }] }\n";
+    let text = |tokens: &str| format!("{CONFIG}accounts: true\n{tokens}");
+    let server = Server::run(config(&text(TOKENS))).await;
+    let admin = anna(&server).await;
+    add_others(&admin).await;
+    let see = async |path: &str| server.get(path).await.status;
+
+    let viewer = Browser::log_in(&server, "vera").await;
+    let other = Browser::log_in(&server, "vera").await;
+    let (of_viewer, of_other) = (viewer.picture().await, other.picture().await);
+    assert_eq!((see(&of_viewer).await, see(&of_other).await), (200, 200));
+    assert_eq!(viewer.send("POST", "/api/v1/logout", &json!({})).await.status, 204);
+    assert_eq!((see(&of_viewer).await, see(&of_other).await), (401, 200), "logged out");
+    let viewer = Browser::log_in(&server, "vera").await;
+    let change = json!({ "old": PASSWORD, "new": "three other words" });
+    assert_eq!(viewer.send("POST", "/api/v1/me/password", &change).await.status, 204);
+    assert_eq!(see(&of_other).await, 401, "another password");
+
+    let make = "/api/v1/cameras/street/stream-token";
+    let made_with = async |bearer: &str| {
+        let headers = [("authorization", bearer), ("content-type", "application/json")];
+        picture_with(&send(server.address, "POST", make, &headers, "{}").await)
+    };
+    let (bearer, id) = admin.token(&json!({ "name": "wall", "scopes": ["read"] })).await;
+    let picture = made_with(&bearer).await;
+    assert_eq!(see(&picture).await, 200);
+    let place = format!("/api/v1/me/tokens/{id}");
+    assert_eq!(admin.send("DELETE", &place, &Value::Null).await.status, 204);
+    assert_eq!(see(&picture).await, 401, "the token was taken back");
+
+    let (wall, kept) = (
+        made_with("Bearer a-token-for-the-wall").await,
+        made_with("Bearer another-token-here").await,
+    );
+    assert_eq!((see(&wall).await, see(&kept).await), (200, 200));
+    // Under the same name there is another token now.
+    server.reload(&text(&TOKENS.replace("a-token-for-the-wall", "not-that-token-any-more"))).await;
+    let refused = async { while see(&wall).await != 401 {} };
+    tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    assert_eq!(see(&kept).await, 200);
+    server.stop().await;
+}
+
+/// A camera that is gone stays on the lists of users.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_a_camera_that_is_gone_learns_of_no_other() {
+    let server = server().await;
+    let admin = anna(&server).await;
+    let user =
+        json!({ "name": "olaf", "password": PASSWORD, "role": "operator", "cameras": ["old"] });
+    assert_eq!(admin.send("POST", "/api/v1/users", &user).await.status, 201);
+    let olaf = Browser::log_in(&server, "olaf").await;
+    let review = json!({ "kind": "zone_entered", "rule": "square", "missed": 0,
+                         "from": "2026-11-20T00:00:00Z", "to": "2026-11-20T00:01:00Z" });
+    let counted = json!({ "rule": "square", "from": "2026-11-20T00:00:00Z" });
+    for (method, path, body) in [
+        ("GET", "heatmap?from=2026-11-20T00:00:00Z", &Value::Null),
+        ("GET", "pass-through", &Value::Null),
+        ("POST", "pass-through", &json!({ "on": true })),
+        ("GET", "settings", &Value::Null),
+        ("GET", "history", &Value::Null),
+        ("GET", "recordings", &Value::Null),
+        ("POST", "pause", &json!({})),
+        ("POST", "reviews", &review),
+        ("POST", "preview", &counted),
+        ("POST", "backfill", &counted),
+        ("PUT", "", &json!({ "url": "annotated:street" })),
+    ] {
+        let path = format!("/api/v1/cameras/old/{path}");
+        let answer = olaf.send(method, path.trim_end_matches('/'), body).await;
+        assert!(answer.status >= 400, "{method} {path}");
+        let text = answer.text();
+        assert!(!text.contains("gone") && !text.contains("street"), "{method} {path}: {text}");
+    }
     server.stop().await;
 }
 

@@ -48,7 +48,27 @@ async fn the_audit_log_tells_who_watched_changed_and_exported() {
     let viewer = Browser::log_in(&server, "vera").await;
     let operator = Browser::log_in(&server, "olga").await;
     assert_eq!(viewer.get("/cameras/street/snapshot.jpg").await.status, 200);
-    assert_eq!(viewer.get(&film("")).await.status, 200);
+    let stream = "/api/v1/cameras/street/stream-token";
+    let stream = viewer.send("POST", stream, &json!({})).await.json();
+    let stream = stream["token"].as_str().unwrap();
+    let (from, to) = (film(""), MIDNIGHT + 2_000);
+    let other = format!("/api/v1/cameras/street/recording.mp4?from={MIDNIGHT}&to={to}");
+    assert_eq!(server.get(&film(&format!("&token={stream}"))).await.status, 200);
+    // A player asks for a film in parts, and for its head; somebody takes the same one again.
+    let cookie = ("cookie", viewer.cookie.as_str());
+    for (method, part) in
+        [("HEAD", "bytes=0-"), ("GET", "bytes=0-99"), ("GET", "bytes=100-"), ("GET", "bytes=500-")]
+    {
+        let status = server.ask(method, &other, &[cookie, ("range", part)]).await.status;
+        assert!([200, 206].contains(&status), "{method} {part}: {status}");
+    }
+    assert_eq!(viewer.get(&other).await.status, 200);
+    let list = viewer.get(&format!("{}&x", other.replace(".mp4", ".m3u8"))).await;
+    assert_eq!(list.status, 400, "{}", list.text());
+    let list = viewer.get(&other.replace(".mp4", ".m3u8")).await.text();
+    let file = list.lines().find(|line| line.starts_with("recordings/")).unwrap();
+    let file = format!("/api/v1/cameras/street/{file}");
+    assert_eq!(viewer.get(&file).await.status, 200);
     let pause = "/api/v1/cameras/street/pause";
     assert_eq!(operator.send("POST", pause, &json!({})).await.status, 200);
     // What is refused is no change.
@@ -69,7 +89,14 @@ async fn the_audit_log_tells_who_watched_changed_and_exported() {
             .iter()
             .any(|entry| entry["who"] == who && entry["what"] == what && entry["target"] == target)
     };
-    assert!(has("vera", "watched", "street") && has("vera", "exported", "street"), "{entries:#?}");
+    assert!(has("vera", "watched", "street"), "{entries:#?}");
+    let exported = |target: &str| {
+        let is_it = |entry: &&Value| entry["what"] == "exported" && entry["target"] == target;
+        entries.iter().filter(is_it).count()
+    };
+    assert_eq!((exported(&from), exported(&file)), (1, 1), "{entries:#?}");
+    assert_eq!(exported(&other), 2, "its parts are one: {entries:#?}");
+    assert!(entries.iter().all(|entry| !entry.to_string().contains(stream)), "{entries:#?}");
     assert!(has("olga", "changed", &format!("POST {pause}")), "{entries:#?}");
     assert!(has("anna", "setup", "anna") && has("vera", "login", ""), "{entries:#?}");
     assert!(has("anna", "user_added", "vera"), "{entries:#?}");

@@ -1,9 +1,15 @@
 //! What was begun with a right to it ends soon after the right does, and nobody is left without
 //! an administrator.
 
+use std::net::SocketAddr;
+
+use bytes::Bytes;
 use futures_util::StreamExt as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -11,7 +17,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::accounts::{Browser, PASSWORD, add_others, anna, log_in, server};
-use crate::server::{PATIENCE, Server};
+use crate::server::{CONFIG, PATIENCE, Server, config, send};
+use crate::webrtc::OFFER;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -148,6 +155,131 @@ async fn tokens_whose_time_is_over_end_what_was_begun_with_them() {
     let (status, text) = tokio::time::timeout(PATIENCE, refused).await.unwrap();
     assert_eq!(status, 401);
     assert!(text.contains("has ended"), "{text}");
+    server.stop().await;
+}
+
+/// Interfaces of other systems know no sessions: programs ask there with tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_calls_end_with_the_token_and_are_written_down() {
+    let text = format!(
+        "{CONFIG}accounts: true\nhttp: {{ listen: '127.0.0.1:0' }}\n\
+         grpc: {{ listen: '127.0.0.1:0' }}\nchrysalis: {{ listen: '127.0.0.1:0' }}\n\
+         publish:\n  - {{ camera: street, to: 'redis://127.0.0.1:1', dialect: redisedge, \
+         page: {{ listen: '127.0.0.1:0' }} }}\n"
+    );
+    let server = Server::run(config(&text)).await;
+    let admin = anna(&server).await;
+    let wish = json!({ "name": "wall", "scopes": ["read", "control"] });
+    let (bearer, id) = admin.token(&wish).await;
+    let headers = [("authorization", bearer.as_str())];
+
+    let mut page = begin_at(server.pages[0], "GET", "/video", &headers).await;
+    shows(&mut page).await;
+    let call = tokio::spawn(watch_cameras(server.grpc.unwrap(), bearer.clone()));
+    let chrysalis = server.chrysalis.unwrap();
+    for (method, path, status) in [
+        ("GET", "/api/v1/processlist", 200),
+        ("DELETE", "/api/v1/process/nobody", 409),
+        ("DELETE", "/api/v1/process/gone", 200),
+    ] {
+        let answer = send(chrysalis, method, path, &headers, "").await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+    }
+
+    let written = async {
+        loop {
+            let page = admin.get("/api/v1/audit?who=anna").await.json();
+            let entries = page["entries"].as_array().unwrap().clone();
+            let has = |what: &str, target: &str| {
+                entries.iter().any(|e| e["what"] == what && e["target"] == target)
+            };
+            if has("watched", "/video") && has("changed", "DELETE /api/v1/process/gone") {
+                return entries;
+            }
+        }
+    };
+    let entries = tokio::time::timeout(PATIENCE, written).await.unwrap();
+    let has = |part: &str| entries.iter().any(|entry| entry.to_string().contains(part));
+    assert!(!has("nobody") && !has("processlist"), "{entries:#?}");
+
+    let place = format!("/api/v1/me/tokens/{id}");
+    assert_eq!(admin.send("DELETE", &place, &Value::Null).await.status, 204);
+    ends(page).await;
+    tokio::time::timeout(PATIENCE, call).await.unwrap().unwrap();
+    server.stop().await;
+}
+
+async fn begin_at(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let lines: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\n{lines}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// A call of gRPC whose answer has no end, until it ends all the same.
+async fn watch_cameras(address: SocketAddr, bearer: String) {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::post(format!("http://{address}/omma.v1.Omma/WatchCameras"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("authorization", bearer)
+        // A message without fields.
+        .body(Full::new(Bytes::from_static(&[0; 5])))
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers().get("grpc-status"), None, "{:?}", answer.headers());
+    let mut body = answer.into_body();
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// Whoever sends or sees by WebRTC: a log tells why it ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_by_webrtc_ends_with_the_right_to_it() {
+    let text = format!("{CONFIG}  phone: {{ url: 'whip://' }}\naccounts: true\n");
+    let server = Server::run(config(&text)).await;
+    let admin = anna(&server).await;
+    add_others(&admin).await;
+    let operator = Browser::log_in(&server, "olga").await;
+    let sdp = [("content-type", "application/sdp")];
+    let online =
+        async { while admin.get("/api/v1/cameras/street").await.json()["state"] != "online" {} };
+    tokio::time::timeout(PATIENCE, online).await.unwrap();
+    let sends = OFFER.replace("recvonly", "sendonly");
+    let mut places = Vec::new();
+    for (camera, way, offer) in [("street", "whep", OFFER), ("phone", "whip", &sends)] {
+        let path = format!("/api/v1/cameras/{camera}/{way}");
+        let answer = operator.send_text(&path, offer, &sdp).await;
+        assert_eq!(answer.status, 201, "{way}: {}", answer.text());
+        places.push(answer.raw_header("location").unwrap().to_owned());
+    }
+    let off = json!({ "role": "operator", "disabled": true });
+    assert_eq!(admin.send("PUT", "/api/v1/users/olga", &off).await.status, 200);
+    let told = async {
+        loop {
+            let logs = admin.get("/api/v1/logs?camera=phone&limit=1000").await.text();
+            if logs.contains("whoever asked may no longer") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    let gone = async {
+        for place in &places {
+            while admin.send("DELETE", place, &Value::Null).await.status != 404 {}
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
     server.stop().await;
 }
 

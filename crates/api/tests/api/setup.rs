@@ -77,6 +77,20 @@ async fn passwords_are_not_shown_and_not_lost() {
     let kept = server.handle.config().await.camera(&id).unwrap().clone();
     assert_eq!(kept.url, "rtsp://viewer:hunter2@127.0.0.1:1/a");
     assert_eq!(kept.pass_through.unwrap().url, "rtmp://127.0.0.1:1/live/hunter3");
+    // Somebody changes the password alone: who has seen the one before is told.
+    let seen = server.get("/api/v1/cameras/door/settings").await;
+    let tag = seen.raw_header("etag").unwrap().to_owned();
+    let new = with(seen.json(), "url", json!("rtsp://viewer:hunter4@127.0.0.1:1/a"));
+    let changed = server.send("PUT", "/api/v1/cameras/door", &new).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    assert!(!changed.text().contains("hunter"), "{}", changed.text());
+    let headers = [("content-type", "application/json"), ("if-match", tag.as_str())];
+    let path = "/api/v1/cameras/door";
+    let late = send(server.address, "PUT", path, &headers, &seen.json().to_string()).await;
+    assert_eq!(late.status, 412, "{}", late.text());
+    let now = server.get("/api/v1/cameras/door/settings").await;
+    assert_eq!(now.raw_header("etag"), changed.raw_header("etag"));
+    assert_eq!(now.json(), seen.json(), "it looks the same");
     // Under another address, the stars mean nothing.
     let other = json!({ "url": "rtsp://viewer:***@127.0.0.1:2/a" });
     let refused = server.send("PUT", "/api/v1/cameras/door", &other).await;

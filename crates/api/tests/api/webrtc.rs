@@ -18,7 +18,7 @@ const PLAYER: &str = include_str!("whep.js");
 const LOOK: &str = include_str!("age.js");
 
 /// What a player offers that takes nothing but H.264.
-const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+pub(crate) const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
     m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
     a=ice-pwd:0123456789abcdefghijklmn\r\na=fingerprint:sha-256 \
     00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\
@@ -86,6 +86,23 @@ async fn a_browser_shows_moving_pictures_and_knows_which() {
     server.stop().await;
 }
 
+/// The browser goes on talking all the while.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_a_camera_that_is_removed_is_let_go() {
+    let server = Server::run(config(STREET)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let Some(page) = page(&server, dir.path()).await else { return };
+    server.json_when("/api/v1/cameras/street", |camera| camera["state"] == "online").await;
+    let look = format!("const lasts = 40000, most = 10;\n{LOOK}");
+    let (page, seen) = run(page, script("street", "['video']", &look)).await;
+    assert!(seen["pictures"].as_u64() >= Some(5), "{seen}");
+    viewers(&server, 1).await;
+    assert_eq!(server.ask("DELETE", "/api/v1/cameras/street", &[]).await.status, 204);
+    viewers(&server, 0).await;
+    drop(page);
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_ended_by_its_viewer_and_by_the_server() {
     let server = Server::run(config(STREET)).await;
@@ -146,9 +163,15 @@ async fn who_can_not_be_shown_the_camera_is_told_why() {
         assert_eq!(answer.status, status, "{camera}: {}", answer.text());
         assert!(answer.text().contains(reason), "{camera}: {}", answer.text());
     }
-    for body in ["", "v=0", &OFFER.replace("recvonly", "sendonly"), &"x".repeat(100_000)] {
+    for (body, status) in [
+        ("", 400),
+        ("v=0", 400),
+        // It is not looked at before the camera is, which nobody could be shown.
+        (&OFFER.replace("recvonly", "sendonly"), 415),
+        (&"x".repeat(100_000), 400),
+    ] {
         let answer = offer(&server, "bent", body).await;
-        assert!(matches!(answer.status, 400 | 415), "{}", answer.text());
+        assert_eq!(answer.status, status, "{}", answer.text());
     }
     let plain = send(server.address, "POST", &place("bent"), &[], OFFER).await;
     assert_eq!(plain.status, 400);

@@ -32,6 +32,7 @@ use net::{Line, Switchboard};
 use share::Shares;
 
 use super::Viewers;
+use crate::accounts::secret;
 use crate::error::{ApiError, ApiResult};
 use crate::server::Ending;
 
@@ -39,7 +40,7 @@ use crate::server::Ending;
 const MAX_VIEWERS: u32 = 256;
 
 /// Sessions at a time, of viewers and of those who send.
-const MAX_SESSIONS: usize = MAX_VIEWERS as usize + 64;
+const MAX_SESSIONS: u32 = MAX_VIEWERS + 64;
 
 /// What all sessions have in common.
 pub(crate) struct Webrtc {
@@ -83,7 +84,7 @@ impl Webrtc {
             certificate,
             viewers: Viewers::new(MAX_VIEWERS, handle.viewer_metrics("webrtc")),
             shares: Shares::default(),
-            room: Arc::new(Semaphore::new(MAX_SESSIONS)),
+            room: Arc::new(Semaphore::new(MAX_SESSIONS as usize)),
             sessions: Mutex::default(),
         }))
     }
@@ -126,6 +127,12 @@ impl Webrtc {
         Ok(Registered { webrtc: Arc::clone(self), id, end, _room: room })
     }
 
+    /// Returns when nobody looks or sends any more.
+    pub(crate) async fn all_gone(&self) {
+        self.viewers.all_gone().await;
+        drop(self.room.acquire_many(MAX_SESSIONS).await);
+    }
+
     /// Ends a session; whether there was one.
     fn end(&self, place: &str, id: &str) -> bool {
         let sessions = self.sessions.lock();
@@ -152,10 +159,7 @@ impl Drop for Registered {
 fn random_text(length: usize) -> ApiResult<String> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789ab";
     let mut bytes = vec![0; length];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        let message = format!("the system gives no random numbers: {error}");
-        ApiError::unavailable(ErrorKind::Internal, message)
-    })?;
+    secret::fill(&mut bytes)?;
     let letter = |byte: &u8| LETTERS.get(usize::from(byte & 63)).copied().unwrap_or(b'A');
     Ok(bytes.iter().map(|byte| char::from(letter(byte))).collect())
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::addresses;
 use crate::error::ServeError;
+use crate::port::REST;
 use crate::server::Ending;
 
 /// Datagrams that wait for one session: what a viewer reports is little.
@@ -34,6 +35,9 @@ const MAX_DATAGRAM: usize = 2048;
 /// A system whose buffers are full for so long loses the datagram: it is sent again if it is
 /// missed.
 const SEND_WITHIN: Duration = Duration::from_millis(50);
+
+/// So many failures after each other are more than what some peers cause.
+const MANY_FAILURES: u32 = 64;
 
 /// A listening UDP socket.
 pub(crate) struct Socket {
@@ -126,7 +130,7 @@ impl Lines {
             if peer.places.len() == MAX_PLACES
                 && let Some(oldest) = peer.places.pop_front()
             {
-                self.by_place.remove(&oldest);
+                forget(&mut self.by_place, oldest, name);
             }
             peer.places.push_back(place);
         }
@@ -137,11 +141,15 @@ impl Lines {
     fn remove(&mut self, name: &str) {
         let Some(peer) = self.by_name.remove(name) else { return };
         for place in peer.places {
-            // Another session may have had the place since.
-            if self.by_place.get(&place).is_some_and(|owner| owner == name) {
-                self.by_place.remove(&place);
-            }
+            forget(&mut self.by_place, place, name);
         }
+    }
+}
+
+/// Takes `place` from the session `name`, unless another one has had it since.
+fn forget(by_place: &mut HashMap<SocketAddr, String>, place: SocketAddr, name: &str) {
+    if by_place.get(&place).is_some_and(|owner| owner == name) {
+        by_place.remove(&place);
     }
 }
 
@@ -152,13 +160,26 @@ impl Switchboard {
         let working = Arc::clone(&board);
         tokio::spawn(async move {
             let mut buffer = vec![0; MAX_DATAGRAM];
+            let mut failures = 0_u32;
             loop {
                 let received = tokio::select! {
                     received = working.socket.udp.recv_from(&mut buffer) => received,
                     () = ending.wait() => return,
                 };
-                // What could not be delivered to somebody comes back as an error on some systems.
-                let Ok((length, from)) = received else { continue };
+                let (length, from) = match received {
+                    Ok(received) => received,
+                    // What could not be delivered to somebody comes back as an error on some
+                    // systems; one that comes again and again is another one, and stays.
+                    Err(error) => {
+                        failures = failures.saturating_add(1);
+                        if failures >= MANY_FAILURES {
+                            tracing::debug!(%error, failures, "no datagrams can be taken");
+                            tokio::time::sleep(REST).await;
+                        }
+                        continue;
+                    }
+                };
+                failures = 0;
                 working.take(from, buffer.get(..length).unwrap_or_default());
             }
         });
@@ -278,6 +299,21 @@ mod tests {
         assert!(lines.find(place(99), None).is_some() && lines.find(place(1), None).is_none());
         lines.remove("one");
         assert!(lines.by_place.is_empty());
+    }
+
+    #[test]
+    fn a_place_that_another_session_has_since_is_not_taken_from_it() {
+        let mut lines = Lines::default();
+        let (_one, _other) = (peer(&mut lines, "one"), peer(&mut lines, "other"));
+        assert!(lines.find(place(1), Some("one")).is_some());
+        assert!(lines.find(place(1), Some("other")).is_some());
+        let queue = lines.by_name["other"].queue.clone();
+        // One gets so many that its oldest, which is the other's now, falls out.
+        for port in 2..=u16::try_from(MAX_PLACES).unwrap() + 1 {
+            assert!(lines.find(place(port), Some("one")).is_some());
+        }
+        assert!(!lines.by_name["one"].places.contains(&place(1)));
+        assert!(lines.find(place(1), None).is_some_and(|found| found.same_channel(&queue)));
     }
 
     #[test]

@@ -111,9 +111,7 @@ impl Viewer {
             Event::Connected => self.begin()?,
             Event::ChannelOpen(id, label) if label == TIMING => self.timing = Some(*id),
             Event::ChannelClose(id) if self.timing == Some(*id) => self.timing = None,
-            Event::KeyframeRequest(_) if self.live_from.elapsed() >= AGAIN_EVERY => {
-                self.begin()?;
-            }
+            Event::KeyframeRequest(_) if self.live_from.elapsed() >= AGAIN_EVERY => self.again(),
             _ => {}
         }
         Ok(())
@@ -121,11 +119,27 @@ impl Viewer {
 
     /// Begins with the newest keyframe.
     fn begin(&mut self) -> Result<(), End> {
-        let parts = &self.parts;
-        let feed = ViewerFeed::new(&parts.handle, &parts.camera, parts.seat.metrics.clone());
-        let Ok(feed) = feed else { return Err(End::Ours("the camera is gone")) };
-        (self.feed, self.live_from, self.waits_for_keyframe) = (Some(feed), Instant::now(), true);
+        let feed = self.new_feed().ok_or(End::Ours("the camera is gone"))?;
+        self.follow(feed);
         Ok(())
+    }
+
+    /// Begins anew where there is something to begin with: a camera that is away is waited for,
+    /// whatever the browser asks meanwhile.
+    fn again(&mut self) {
+        let is_away = self.feed.as_ref().is_some_and(ViewerFeed::is_away);
+        if !is_away && let Some(feed) = self.new_feed() {
+            self.follow(feed);
+        }
+    }
+
+    fn new_feed(&self) -> Option<ViewerFeed> {
+        let parts = &self.parts;
+        ViewerFeed::new(&parts.handle, &parts.camera, parts.seat.metrics.clone()).ok()
+    }
+
+    fn follow(&mut self, feed: ViewerFeed) {
+        (self.feed, self.live_from, self.waits_for_keyframe) = (Some(feed), Instant::now(), true);
     }
 
     fn take(&mut self, parcel: Parcel) -> Result<(), End> {

@@ -57,9 +57,9 @@ pub(crate) async fn open(
             "choose H.264 in the encoder; in a browser, one that can encode it",
         )
     })?;
-    // Last, because it cuts off whoever sends.
-    let packets = app.handle.sender(&camera.id)?;
     let registered = webrtc.register(&place(&camera.id, "whip"))?;
+    // Last, because it cuts off whoever sends: from here on nothing fails.
+    let packets = app.handle.sender(&camera.id)?;
     let response = answered(&registered, &answer);
     let connection = Connection::new(rtc, line, registered, app.ending, leave);
     tokio::spawn(Sender::new(connection, camera.id, packets, video).take_all());
