@@ -213,12 +213,14 @@ impl Card {
 
     /// The cards that come with the binary.
     pub(crate) fn built_in() -> Result<Vec<Self>, InferError> {
-        BUILT_IN.iter().map(|(_name, origin, text)| Self::parse(text, origin)).collect()
+        let parsed =
+            |(name, text): &(&str, &str)| Self::parse(text, &format!("models/{name}.toml"));
+        BUILT_IN.iter().map(parsed).collect()
     }
 
     /// The names of the cards that come with Omma.
     pub fn built_in_names() -> impl Iterator<Item = &'static str> {
-        BUILT_IN.iter().map(|(name, ..)| *name)
+        BUILT_IN.iter().map(|(name, _text)| *name)
     }
 }
 
@@ -226,14 +228,13 @@ macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
         [$((
             $name,
-            concat!("models/", $name, ".toml"),
             include_str!(concat!("../../../models/", $name, ".toml")),
         )),*]
     };
 }
 
-/// Name, file and text.
-const BUILT_IN: [(&str, &str, &str); 6] = built_in![
+/// Name and text.
+const BUILT_IN: [(&str, &str); 6] = built_in![
     "yolox-nano",
     "yolox-tiny",
     "nanodet-m-416",
@@ -276,8 +277,8 @@ pad = 114
     fn the_built_in_cards_are_good_and_permissive() {
         let cards = Card::built_in().unwrap();
         assert_eq!(cards.len(), BUILT_IN.len());
-        for (card, (origin, _)) in cards.iter().zip(BUILT_IN) {
-            assert_eq!(origin, format!("models/{}.toml", card.name));
+        for (card, (name, _text)) in cards.iter().zip(BUILT_IN) {
+            assert_eq!(card.name, name);
             assert!(["Apache-2.0", "MIT", "BSD-3-Clause"].contains(&card.licence.as_str()));
             assert!(!card.sources.is_empty() && !card.description.is_empty());
             assert!(card.classes.iter().any(|c| c == "person"));
