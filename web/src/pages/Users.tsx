@@ -48,7 +48,7 @@ function UserForm({ user, begin, close }: { user?: User; begin: (anew: User) => 
   const { busy, error, run } = useDoing();
   const [theirs, setTheirs] = useState<User>();
   const put = async (from: User, body: Schemas['UserChange']) => {
-    const { name: of, etag } = from as User & { etag?: string };
+    const { name: of, etag } = from;
     try {
       await ask(api.PUT('/api/v1/users/{name}', { params: { path: { name: of } }, body, headers: { 'If-Match': etag } }));
     } catch (reason) {
