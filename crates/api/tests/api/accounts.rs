@@ -423,7 +423,7 @@ async fn a_token_for_some_cameras_is_no_administrators() {
     assert!(shown.to_string().contains("***"), "{shown}");
     let probe = json!({ "source": shown, "camera": "gone", "seconds": 1 });
     let check = json!({ "text": "version: 1" });
-    let settings = json!({ "url": "annotated:gone" });
+    let settings = json!({ "url": "sim:street?people=1" });
     for (method, path, body, allowed) in [
         ("POST", "/api/v1/users", &eve, 201),
         ("GET", "/api/v1/users", &Value::Null, 200),
