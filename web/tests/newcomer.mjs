@@ -31,7 +31,7 @@ const tests = {
     await shot(page, 'newcomer-probe');
     await page.getByLabel(/^Name/).fill('yard');
     // A card of `omma models list` needs no name in a file.
-    await page.getByLabel('Detector').fill('yolox-nano');
+    await page.getByRole('combobox', { name: 'Detector' }).fill('yolox-nano');
     await page.click('[role="dialog"] button[type="submit"]');
     await page.goto(`${server.portal}/`);
     await moves(page, 'yard');

@@ -324,7 +324,7 @@ async fn the_configuration_is_shown_with_its_sources_and_another_one_checked() {
     assert_eq!((&wrong["valid"], &problem["line"]), (&json!(false), &json!(5)), "{wrong}");
     assert_eq!(problem["key"], "cameras.door.detct");
     assert!(problem["hint"].as_str().unwrap().contains("detect"), "{wrong}");
-    let exposed = check("version: 1\nhttp: { listen: '0.0.0.0:80' }\n").await;
+    let exposed = check("version: 1\nhttp: { listen: '0.0.0.0:80' }\naccounts: false\n").await;
     assert!(exposed["problems"].to_string().contains("auth.tokens"), "{exposed}");
     let missing = check("version: 1\nmodels: { a: { card: yolox-nano } }\n").await;
     assert_eq!(missing["valid"], true, "{missing}");
