@@ -71,9 +71,12 @@ async function onlyLooks() {
   await none('nothing to say of counts', '[data-testid="trust"] button, [data-testid="trust"] a');
   await page.goto(`${server.portal}/recordings?camera=street`);
   await page.waitForSelector('[data-testid="screen-street"][data-showing="film"]', { timeout: 40_000 });
+  const moment = async () => Number(await page.getAttribute('[data-testid="moment"]', 'data-at'));
+  const marked = await moment();
   await page.click('button:has-text("From here")');
   await page.focus('[data-testid="timeline"]');
   await page.keyboard.press('ArrowLeft');
+  await eventually('another moment', async () => Math.abs(await moment() - marked) > 1000);
   await page.click('button:has-text("To here")');
   await page.waitForSelector('[data-testid="export"]');
   await none('nor of what was recorded', 'button:has-text("I watched it all")');
@@ -282,6 +285,7 @@ const tests = {
     await operator.click('button[aria-label="Resume street"]');
     await operator.waitForSelector('button[aria-label="Pause street"]');
     await operator.click('button[aria-label="More for street"]');
+    await operator.getByRole('menuitem', { name: 'Passing on' }).waitFor();
     check('no settings', (await operator.getByRole('menuitem').allInnerTexts()).join() === 'Passing on');
     await operator.keyboard.press('Escape');
     await close(operator);

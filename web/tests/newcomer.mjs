@@ -70,6 +70,7 @@ const tests = {
     for (const { name, licence } of models) {
       await page.waitForSelector(`[data-testid="model-${name}"] >> text=${licence ?? name}`);
     }
+    await page.waitForSelector('[data-testid="model-yolox-nano"] >> text=yard');
     await shot(page, 'newcomer-models');
     await page.goto(`${server.portal}/system/logs`);
     await page.waitForSelector('[data-testid="logs"] li');
