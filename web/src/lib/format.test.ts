@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatBitrate, formatBytes, formatDuration, formatPercent } from './format';
+import { formatBitrate, formatBytes, formatDuration, formatPercent, formatTicks } from './format';
 
 it('sizes are short', () => {
   expect(formatBytes(0, 'en')).toBe('0 B');
@@ -20,4 +20,11 @@ it('durations have two parts at most', () => {
 
 it('shares are percent', () => {
   expect(formatPercent(0.876, 'en')).toBe('88%');
+});
+
+it('an axis tells a day once', () => {
+  const at = (day: number, hour: number) => new Date(2026, 10, day, hour).getTime();
+  const hours = [at(20, 22), at(20, 23), at(21, 0), at(21, 1)];
+  expect(formatTicks(hours, 'dayTime', 'de')).toEqual(['22:00\nFr., 20. Nov.', '23:00', '00:00\nSa., 21. Nov.', '01:00']);
+  expect(formatTicks(hours.slice(0, 1), 'day', 'en')).toEqual(['Fri, Nov 20']);
 });

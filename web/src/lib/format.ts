@@ -25,6 +25,16 @@ export function formatTime(time: number, style: Style, language: string): string
   return format.format(time);
 }
 
+/** What stands at an axis: the hours of a day by their time, with the day under the first of them. */
+export function formatTicks(times: readonly number[], style: Style, language: string): string[] {
+  if (style !== 'dayTime') return times.map((time) => formatTime(time, style, language));
+  const days = times.map((time) => formatTime(time, 'day', language));
+  return times.map((time, index) => {
+    const hour = formatTime(time, 'time', language);
+    return days[index] === days[index - 1] ? hour : `${hour}\n${days[index]}`;
+  });
+}
+
 export function formatNumber(value: number, language: string, digits = 0): string {
   return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 }

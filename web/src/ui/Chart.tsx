@@ -6,7 +6,7 @@ import { useElementSize } from '@mantine/hooks';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import { useTexts } from '../i18n';
-import { formatNumber, formatTime, type Style } from '../lib/format';
+import { formatNumber, formatTicks, formatTime, type Style } from '../lib/format';
 
 export interface Curve {
   label: string;
@@ -53,7 +53,7 @@ export function Chart({ label, starts, curves, timeStyle, format, height = 260 }
       cursor: { points: { size: 7 }, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, Math.max(1, (high || 1) * 1.08)] } },
       axes: [
-        { ...axis, values: (_chart, at) => at.map((time) => formatTime(time * 1000, timeStyle, language)), space: 90 },
+        { ...axis, values: (_chart, at) => formatTicks(at.map((time) => time * 1000), timeStyle, language), space: timeStyle === 'month' ? 130 : 100 },
         { ...axis, size: 62, incrs: format ? undefined : WHOLE, values: (_chart, at) => at.map((value) => number(value)) },
       ],
       series: [

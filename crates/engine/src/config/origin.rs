@@ -8,7 +8,7 @@ use omma_types::CameraId;
 use serde_json::{Map, Value, json};
 
 use super::file::camera::{DEFAULT_HISTORY, DEFAULT_RING_BYTES};
-use super::file::duration;
+use super::file::{bytes, duration};
 use super::whole::general;
 use super::{CameraConfig, Config, process_environment};
 
@@ -171,7 +171,7 @@ fn usual() -> Value {
         "loop": false,
         "paused": false,
         "audio": true,
-        "ring": format!("{DEFAULT_RING_BYTES}B"),
+        "ring": bytes(DEFAULT_RING_BYTES as u64),
         "history": duration(DEFAULT_HISTORY),
         "decode": { "hardware": "none" },
     })

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::file::camera::{
     DEFAULT_AFTER, DEFAULT_BEFORE, DEFAULT_HISTORY, DEFAULT_RING_BYTES, DEFAULT_SEGMENT,
 };
-use super::file::duration;
+use super::file::{bytes, duration};
 use super::{
     CameraConfig, DetectConfig, FrameTopic, Rate, RecordConfig, RecordMode, RedactConfig,
     RedactStyle, SegmentLength,
@@ -43,7 +43,7 @@ pub(super) fn camera(config: &CameraConfig, hide_secrets: bool) -> Value {
         set("stall", duration(stall).into());
     }
     if config.ring_bytes != DEFAULT_RING_BYTES {
-        set("ring", format!("{}B", config.ring_bytes).into());
+        set("ring", bytes(config.ring_bytes as u64).into());
     }
     if config.history != DEFAULT_HISTORY {
         set("history", duration(config.history).into());
@@ -136,7 +136,7 @@ fn record(config: &RecordConfig) -> Value {
         out["keep"] = json!(duration(keep));
     }
     if let Some(max) = config.max_bytes {
-        out["max_size"] = json!(format!("{max}B"));
+        out["max_size"] = json!(bytes(max));
     }
     out
 }

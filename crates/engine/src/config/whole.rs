@@ -8,7 +8,7 @@ use omma_store::CameraChange;
 use omma_types::redact_url;
 use serde_json::{Map, Value, json};
 
-use super::file::duration;
+use super::file::{bytes, duration};
 use super::{
     Accounts, AccountsConfig, CameraConfig, Config, ConfigError, Detector, Listener, ModelConfig,
     NamedModel, WebrtcConfig, whole_messaging,
@@ -111,7 +111,7 @@ pub(super) fn general(config: &Config) -> Map<String, Value> {
         "recordings",
         json!({
             "dir": config.recordings.dir,
-            "min_free": format!("{}B", config.recordings.min_free),
+            "min_free": bytes(config.recordings.min_free),
         }),
     );
     if let Some(keep) = config.events_keep {

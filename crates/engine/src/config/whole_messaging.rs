@@ -3,7 +3,7 @@
 use omma_types::redact_url;
 use serde_json::{Value, json};
 
-use super::file::duration;
+use super::file::{bytes, duration};
 use super::whole::{HIDDEN, listener};
 use super::{
     Broker, BusConfig, Config, DialectConfig, EventFormat, ImagebusConfig, NodeConfig,
@@ -113,7 +113,7 @@ fn imagebus(out: &mut Value, config: &ImagebusConfig) {
     }
     out["redact"] = config.redact.iter().map(|class| Value::from(class.as_str())).collect();
     out["embed_original"] = json!(config.embed_original);
-    out["max_size"] = json!(format!("{}B", config.max_bytes));
+    out["max_size"] = json!(bytes(config.max_bytes as u64));
 }
 
 fn sink(config: &SinkConfig) -> Value {

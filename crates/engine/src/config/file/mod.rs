@@ -19,8 +19,8 @@ use serde_saphyr::{Location, Spanned};
 use self::camera::CameraFile;
 use self::messaging::{BusFile, NodeFile, PublishFile, SinkFile};
 use self::switch::Switch;
-pub(super) use self::values::written as duration;
 use self::values::{as_path, class_names};
+pub(super) use self::values::{written as duration, written_bytes as bytes};
 use super::env::{Lookup, expand};
 use super::error::{ConfigError, unknown};
 use super::{

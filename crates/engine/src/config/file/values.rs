@@ -72,6 +72,15 @@ pub(in crate::config) fn written(duration: Duration) -> String {
     format!("{millis}.{}ms", fraction.trim_end_matches('0'))
 }
 
+/// A size as somebody would write it into the file: in the largest unit of which it is a whole
+/// number.
+pub(in crate::config) fn written_bytes(bytes: u64) -> String {
+    let units = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    let whole = units.into_iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit));
+    let (name, unit) = whole.unwrap_or(("B", 1));
+    format!("{}{name}", bytes / unit)
+}
+
 /// `"10s"` with `("s", 1.0)` is 10. None where the number or the unit can't be read.
 fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
@@ -114,6 +123,19 @@ mod tests {
         }
         for wrong in ["", "1", "0s", "-1s", "1e9s", "40000d", "1 year", "1.5"] {
             assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_written_as_somebody_would() {
+        for (size, text) in [
+            (0, "0B"),
+            (1500, "1500B"),
+            (8_000_000, "8MB"),
+            (1_000_000_000, "1GB"),
+            (2_500_000_000_000, "2500GB"),
+        ] {
+            assert_eq!(written_bytes(size), text);
         }
     }
 
