@@ -241,6 +241,7 @@ impl Note {
             Trail::None => {}
             Trail::Watched => audit.note_seldom(who, "watched", target, *from),
             Trail::Annotated => audit.note_seldom(who, "changed", target, *from),
+            Trail::Fetched => audit.note_seldom(who, "exported", target, *from),
             Trail::Exported if *goes_on => audit.note_seldom(who, "exported", target, *from),
             Trail::Exported => audit.note_always(who, "exported", target, *from),
             Trail::Changed => audit.note(who, "changed", target, *from),

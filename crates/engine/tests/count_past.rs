@@ -45,7 +45,11 @@ fn walk(start: WallTime, run: i64) -> NewTracks {
             Moment { frame, tracks: vec![track] }
         })
         .collect();
-    let encoded = encode(&moments);
+    stored(start, run, &moments)
+}
+
+fn stored(start: WallTime, run: i64, moments: &[Moment]) -> NewTracks {
+    let encoded = encode(moments);
     NewTracks {
         camera: hall(),
         run,
@@ -183,15 +187,7 @@ fn busy(start: WallTime, run: i64, minute: u64) -> NewTracks {
             Moment { frame, tracks: (0..8).map(track).collect() }
         })
         .collect();
-    let encoded = encode(&moments);
-    NewTracks {
-        camera: hall(),
-        run,
-        start,
-        end: moments.last().unwrap().frame.wall,
-        points: u32::try_from(encoded.points).unwrap(),
-        bytes: encoded.bytes,
-    }
+    stored(start, run, &moments)
 }
 
 /// For people: `cargo test -p omma-engine --test count_past -- --ignored --nocapture`.

@@ -43,6 +43,12 @@ async fn with_reviewed(store: &Store, reviewed: bool) -> Vec<EventId> {
     store.events(&query).await.unwrap().events.iter().map(|e| e.event.id).collect()
 }
 
+/// One was missed at the line `door` in these minutes.
+fn span(camera: &CameraId, from: i64, to: i64, direction: Option<Direction>) -> NewReview<'_> {
+    let (from, to) = (minute(from), minute(to));
+    NewReview { camera, rule: "door", kind: "line_crossed", direction, from, to, missed: 1 }
+}
+
 #[tokio::test]
 async fn events_are_marked_for_those_who_see_their_camera_and_forgotten_with_them() {
     let store = Store::in_memory().await.unwrap();
@@ -84,15 +90,7 @@ async fn reviews_of_the_same_time_do_not_overlap_and_give_recall() {
         .into();
     store.append(&events).await.unwrap();
     let hall = camera("hall");
-    let span = |from, to, direction| NewReview {
-        camera: &hall,
-        rule: "door",
-        kind: "line_crossed",
-        direction,
-        from: minute(from),
-        to: minute(to),
-        missed: 1,
-    };
+    let span = |from, to, direction| span(&hall, from, to, direction);
     let add = async |review: NewReview<'_>| store.add_review(&review, minute(99)).await.unwrap();
     let Reviewing::Kept(first) = add(span(0, 10, Some(Forward))).await else { panic!("kept") };
     assert_eq!((first.counted, first.missed, first.direction), (2, 1, Some(Forward)));
@@ -133,15 +131,7 @@ async fn time_whose_events_are_forgotten_cannot_be_looked_through() {
     store.append(&events).await.unwrap();
     store.forget_events_before(minute(10)).await.unwrap();
     let hall = camera("hall");
-    let span = |from, to, direction| NewReview {
-        camera: &hall,
-        rule: "door",
-        kind: "line_crossed",
-        direction,
-        from: minute(from),
-        to: minute(to),
-        missed: 1,
-    };
+    let span = |from, to, direction| span(&hall, from, to, direction);
     let add = async |review: NewReview<'_>| store.add_review(&review, minute(99)).await.unwrap();
     for direction in [None, Some(Direction::Forward)] {
         let until = minute(2);

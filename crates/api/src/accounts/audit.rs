@@ -29,8 +29,9 @@ const MAX_WATCHING: usize = 4096;
 /// How often old entries are forgotten.
 const TIDY_EVERY: Duration = Duration::from_hours(1);
 
-/// What anybody outside has a say in is cut to this.
-const LONGEST: usize = 200;
+/// What anybody outside has a say in is cut to this: an address with a camera's name and two times,
+/// all of it escaped, has room.
+const LONGEST: usize = 500;
 
 /// Takes notes.
 #[derive(Debug)]

@@ -31,6 +31,9 @@ pub(crate) enum Trail {
     Watched,
     /// Somebody has taken footage away: which.
     Exported,
+    /// Somebody fetches what was recorded file by file, as players do that have asked for a span:
+    /// once in a while for each camera.
+    Fetched,
     /// A program has said what it sees: once in a while, for it says so all the time.
     Annotated,
     /// Somebody has changed something.
@@ -111,8 +114,8 @@ const WEB: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/cameras/{name}/history", LOOK),
     ("GET", "/api/v1/cameras/{name}/history.jpg", stream(Cameras::Named, Trail::Watched)),
     ("GET", "/api/v1/cameras/{name}/recordings", LOOK),
-    ("GET", "/api/v1/cameras/{name}/recordings/{file}", stream(Cameras::Named, Trail::Exported)),
-    ("GET", "/api/v1/cameras/{name}/recording.m3u8", stream(Cameras::Named, Trail::Watched)),
+    ("GET", "/api/v1/cameras/{name}/recordings/{file}", stream(Cameras::Named, Trail::Fetched)),
+    ("GET", "/api/v1/cameras/{name}/recording.m3u8", stream(Cameras::Named, Trail::Exported)),
     ("GET", "/api/v1/cameras/{name}/recording.mp4", stream(Cameras::Named, Trail::Exported)),
     ("POST", "/api/v1/cameras/{name}/stream-token", LOOK),
     ("GET", "/api/v1/cameras/{name}/mse", stream(Cameras::Named, Trail::Watched)),

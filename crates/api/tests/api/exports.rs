@@ -65,10 +65,14 @@ async fn the_audit_log_tells_who_watched_changed_and_exported() {
     assert_eq!(viewer.get(&other).await.status, 200);
     let list = viewer.get(&format!("{}&x", other.replace(".mp4", ".m3u8"))).await;
     assert_eq!(list.status, 400, "{}", list.text());
-    let list = viewer.get(&other.replace(".mp4", ".m3u8")).await.text();
+    let span = other.replace(".mp4", ".m3u8");
+    let list = viewer.get(&span).await.text();
     let file = list.lines().find(|line| line.starts_with("recordings/")).unwrap();
     let file = format!("/api/v1/cameras/street/{file}");
-    assert_eq!(viewer.get(&file).await.status, 200);
+    // A player fetches one after the other: a note for each would drown the others.
+    for _ in 0..3 {
+        assert_eq!(viewer.get(&file).await.status, 200);
+    }
     let pause = "/api/v1/cameras/street/pause";
     assert_eq!(operator.send("POST", pause, &json!({})).await.status, 200);
     // What is refused is no change.
@@ -94,7 +98,8 @@ async fn the_audit_log_tells_who_watched_changed_and_exported() {
         let is_it = |entry: &&Value| entry["what"] == "exported" && entry["target"] == target;
         entries.iter().filter(is_it).count()
     };
-    assert_eq!((exported(&from), exported(&file)), (1, 1), "{entries:#?}");
+    assert_eq!((exported(&from), exported(&span)), (1, 1), "{entries:#?}");
+    assert_eq!((exported("street"), exported(&file)), (1, 0), "{entries:#?}");
     assert_eq!(exported(&other), 2, "its parts are one: {entries:#?}");
     assert!(entries.iter().all(|entry| !entry.to_string().contains(stream)), "{entries:#?}");
     assert!(has("olga", "changed", &format!("POST {pause}")), "{entries:#?}");
