@@ -1,4 +1,5 @@
 """What viewers cost, and how soon and how fresh the portal's pictures are in a real browser."""
+import gzip
 import json
 import os
 import selectors
@@ -158,3 +159,13 @@ def portal():
             part(omma)
         finally:
             omma.stop()
+
+
+def script_size():
+    """All of the portal's JavaScript; a page loads a part of it."""
+    files = list((ROOT / "web" / "dist").rglob("*.js"))
+    if not files:
+        print("skipped: the portal was not built here, there is nothing to weigh")
+        return
+    size = sum(len(gzip.compress(file.read_bytes(), 9)) for file in files)
+    note("script", "the portal's JavaScript, all pages, compressed", f"{size / 1000:.1f} kB", "≤ 400 kB", size <= 400_000)

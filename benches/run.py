@@ -6,7 +6,7 @@ ratio of medians: the machine's own speed then hardly matters. Needs the clips a
 $OMMA_DATA, ffmpeg, and ONNX Runtime's library in $ORT_DYLIB_PATH; `make bench` sees to that.
 
 usage: benches/run.py [PART ...]      parts: accuracy offline engines logic start live
-keyframes grpc hub fleet bus portal (default: all)
+keyframes grpc hub fleet bus portal script (default: all)
 
 A run of some parts leaves the figures of the others as they are, with their date.
 """
@@ -222,7 +222,7 @@ def write():
 
 def main():
     known = {"accuracy": accuracy, "offline": offline, "engines": engines, "logic": logic, "start": start, "live": live,
-             "keyframes": hub.keyframes, "grpc": hub.grpc, "hub": hub.hub, "fleet": hub.fleet, "bus": bus.bus, "portal": portal.portal}
+             "keyframes": hub.keyframes, "grpc": hub.grpc, "hub": hub.hub, "fleet": hub.fleet, "bus": bus.bus, "portal": portal.portal, "script": portal.script_size}
     parts = sys.argv[1:] or list(known)
     for missing in (p for p in (OMMA, PETS, STREET, MODEL) if not Path(p).exists()):
         sys.exit(f"skipped: {missing} is not there")
